@@ -1,0 +1,39 @@
+# Thin calls only. `make demo` and `make test` set themselves up; VENV=path uses another environment.
+VENV ?= .venv
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := $(abspath $(VENV))/bin
+INSTALLED := $(VENV)/.posewright-installed
+DEMO := resources/synthetic/labels.slp
+MARKS := $(if $(LONG),not peer and not slurm,not long and not peer and not slurm)
+export PATH := $(BIN):$(PATH)
+
+.PHONY: demo test lint types clean
+
+demo: $(INSTALLED) $(DEMO)
+	posewright run
+	@echo "The report lies in results/synthetic/report/index.html"
+
+test: $(INSTALLED)
+	python -m pytest -m "$(MARKS)" $(ARGS)
+
+lint: $(INSTALLED)
+	ruff check .
+	ruff format --check .
+	snakefmt --check workflow
+	snakemake --lint --configfile tests/workflow/lint.yaml
+	codespell
+
+types: $(INSTALLED)
+	mypy
+
+clean:  ## what the demo and the tools made; the environment and your own results/<dataset> stay
+	rm -rf resources/synthetic results/synthetic work .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(INSTALLED): requirements.lock requirements-dev.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.lock -r requirements-dev.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --no-deps -e .
+	touch $@
+
+$(DEMO): | $(INSTALLED)
+	python -m posewright.synthetic resources/synthetic

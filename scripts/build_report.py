@@ -1,0 +1,30 @@
+"""Put everything a reader needs on one page: the answer, tables, curves, poses, failed videos, versions."""
+
+import argparse
+from pathlib import Path
+
+from posewright import door
+from posewright.report.build import build_report
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("--results", type=Path, required=True, help="results folder of one dataset")
+    words.add_argument("--side", choices=("val", "test"), required=True, help="which held-back frames it is about")
+    words.add_argument("--status", type=Path, help="table of what became of every video")
+    words.add_argument("--store", type=Path, required=True, help="store.json of the decoded frames")
+    words.add_argument("--title", required=True, help="headline of the page")
+    words.add_argument("--out", type=Path, required=True, help="the page")
+    given = words.parse_args()
+    build_report(
+        results=given.results,
+        side=given.side,
+        status=given.status,
+        store=given.store,
+        title=given.title,
+        out=given.out,
+    )
+
+
+if __name__ == "__main__":
+    door.main(main)

@@ -1,0 +1,21 @@
+"""Check a dataset with everything the config says of it, and name all problems at once, before any training."""
+
+import argparse
+from pathlib import Path
+
+from posewright import door
+from posewright.check import check_inputs
+from posewright.config.project import load_project
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("--project", type=door.mapping, required=True, metavar="JSON", help="the whole config")
+    words.add_argument("--dataset", required=True, help="which of its datasets")
+    words.add_argument("--out", type=Path, required=True, help="check.json: what was found, in numbers")
+    given = words.parse_args()
+    check_inputs(load_project(given.project), given.dataset, given.out)
+
+
+if __name__ == "__main__":
+    door.main(main)

@@ -1,0 +1,20 @@
+"""Compare methods on the same frames: which is better, by how much, and how sure that is."""
+
+import argparse
+from pathlib import Path
+
+from posewright import door
+from posewright.evaluation.compare import compare_methods
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("--evaluations", type=Path, nargs="+", required=True, help="folders of scored methods")
+    words.add_argument("--settings", type=door.mapping, required=True, metavar="JSON", help="metric, margin, families")
+    words.add_argument("--out", type=Path, required=True, help="folder for summary.json and the two tables")
+    given = words.parse_args()
+    compare_methods(evaluations=given.evaluations, settings=given.settings, out=given.out)
+
+
+if __name__ == "__main__":
+    door.main(main)

@@ -1,0 +1,37 @@
+"""Score a method's trained models against the labels of one held-back side."""
+
+import argparse
+from pathlib import Path
+
+from posewright import door
+from posewright.evaluation.evaluate import evaluate_method
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("--method", required=True, help="the method's name")
+    words.add_argument("--models", type=Path, nargs="+", required=True, help="its model folders, in any order")
+    words.add_argument("--split", type=Path, required=True, help="folder of the split")
+    words.add_argument("--side", choices=("val", "test"), required=True, help="which frames; test is for the end")
+    words.add_argument("--store", type=Path, required=True, help="store.json of the decoded frames")
+    words.add_argument("--dataset", type=door.mapping, required=True, metavar="JSON", help="label_source and complete")
+    words.add_argument("--options", type=door.mapping, default={}, metavar="JSON", help="how predictions are read")
+    words.add_argument("--ledger", type=Path, help="table that remembers every use of the test frames")
+    words.add_argument("--out", type=Path, required=True, help="folder for metrics, tables and predictions")
+    given = words.parse_args()
+    evaluate_method(
+        method=given.method,
+        models=given.models,
+        split=given.split,
+        side=given.side,
+        store=given.store,
+        label_source=given.dataset["label_source"],
+        complete=given.dataset["complete"],
+        out=given.out,
+        options=given.options,
+        ledger=given.ledger,
+    )
+
+
+if __name__ == "__main__":
+    door.main(main)

@@ -1,0 +1,43 @@
+"""Divide the labelled frames of a dataset into train, val and test, by groups that belong together."""
+
+import argparse
+from pathlib import Path
+
+from posewright import door
+from posewright.config.project import DatasetConfig, SplitConfig
+from posewright.config.sections import validate
+from posewright.labels.read import read_labels
+from posewright.labels.recordings import groups_of
+from posewright.labels.split import split_labels, write_split
+from posewright.plan import read_rows
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("--dataset", type=door.mapping, required=True, metavar="JSON", help="the dataset's settings")
+    words.add_argument("--split", type=door.mapping, required=True, metavar="JSON", help="the split's settings")
+    words.add_argument("--sheet", type=Path, help="videos.tsv with session and animals of the labelled videos")
+    words.add_argument("--fold", type=int, default=0, help="which fold, from 0")
+    words.add_argument("--out", type=Path, required=True, help="folder for {train,val,test}.slp and split.json")
+    given = words.parse_args()
+    dataset = validate(DatasetConfig, given.dataset, "--dataset")
+    settings = validate(SplitConfig, given.split, "--split")
+    labels = read_labels(**dataset.reading())
+    rows = read_rows(given.sheet) if given.sheet else []
+    split = split_labels(
+        labels,
+        by=settings.by,
+        val=settings.val,
+        test=settings.test,
+        folds=settings.folds,
+        fold=given.fold,
+        block_frames=settings.block_frames,
+        gap_frames=settings.gap_frames,
+        seed=settings.seed,
+        groups=groups_of(labels, rows, settings.by, settings.file),
+    )
+    write_split(split, given.out)
+
+
+if __name__ == "__main__":
+    door.main(main)

@@ -1,0 +1,32 @@
+"""Train one recipe on one fold with one seed; an interrupted training goes on where it stopped."""
+
+import argparse
+from pathlib import Path
+
+from posewright import door
+from posewright.config.recipe import load_recipe
+from posewright.training.train import train_model
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("--recipe", type=door.mapping, required=True, metavar="JSON", help="the resolved recipe")
+    words.add_argument("--split", type=Path, required=True, help="folder of the split")
+    words.add_argument("--store", type=Path, required=True, help="store.json of the decoded frames")
+    words.add_argument("--seed", type=int, default=0, help="seed of weights, order and augmentation")
+    words.add_argument("--fold", type=int, default=0, help="fold of the split, for the record")
+    words.add_argument("--work", type=Path, required=True, help="folder for checkpoints while training")
+    words.add_argument("--out", type=Path, required=True, help="the model folder")
+    given = words.parse_args()
+    train_model(
+        recipe=load_recipe(given.recipe),
+        split=given.split,
+        store=given.store,
+        seed=given.seed,
+        work=given.work,
+        out=given.out,
+    )
+
+
+if __name__ == "__main__":
+    door.main(main)

@@ -1,0 +1,186 @@
+"""All that is wrong with the inputs of a dataset, told at once and before anything is trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from posewright.check_recipes import check_frame_sizes, check_methods, used_recipes
+from posewright.config.project import DatasetConfig, ProjectConfig
+from posewright.config.sheet import VideoRow
+from posewright.errors import InputError, nearest
+from posewright.files import write_json
+from posewright.findings import Findings
+from posewright.labels.measure import animal_extents_px, most_animals
+from posewright.labels.model import LabelSet, VideoRef
+from posewright.labels.read import read_labels
+from posewright.labels.recordings import groups_of
+from posewright.labels.split import Split, split_labels
+from posewright.plan import read_rows
+
+
+def check_inputs(project: ProjectConfig, dataset: str, out: Path) -> None:
+    """Check a dataset with the sheet, the split and every method, and write facts of it as JSON.
+
+    Raises:
+        InputProblems: all that is wrong, each with its place and a remedy.
+    """
+    if dataset not in project.datasets:
+        raise InputError(f"There is no dataset {dataset!r}; {nearest(dataset, project.datasets)}")
+    findings = Findings()
+    rows = _rows(project, findings)
+    recipes = used_recipes(project, findings)
+    settings = project.datasets[dataset]
+    facts: dict[str, Any] = {
+        "schema": 1,
+        "dataset": dataset,
+        "sheet": {"videos": sum(row.dataset == dataset for row in rows)},
+        "recipes": {
+            name: {"model_type": recipe.model_type, "backbone": recipe.backbone, "set_aside": list(recipe.set_aside)}
+            for name, recipe in recipes.items()
+        },
+        "labels": None,
+    }
+    labels = _labels(settings, f"datasets.{dataset}", findings) if settings.labels else None
+    if labels is not None:
+        videos = [_video(video, index, labels, findings) for index, video in enumerate(labels.videos)]
+        splits = _splits(project, labels, rows, findings)
+        check_methods(project, recipes, splits[0].train if splits else labels, findings)
+        check_frame_sizes(project, recipes, videos, findings)
+        facts |= {"labels": _facts(labels, videos), "split": [_split_facts(split) for split in splits]}
+    findings.raise_if_any()
+    write_json(out, facts)
+
+
+def _rows(project: ProjectConfig, findings: Findings) -> list[VideoRow]:
+    """Return the rows of the sheet; none if it is faulty or there is no sheet."""
+    if project.videos is None:
+        return []
+    sheet = Path(project.videos)
+    return findings.attempt(lambda: read_rows(sheet, list(project.datasets))) or []
+
+
+# --- labels and videos ----------------------------------------------------------------------------------------------
+
+
+def _labels(settings: DatasetConfig, where: str, findings: Findings) -> LabelSet | None:
+    """Read each label file by itself, so that each tells its own fault, then all together."""
+    before = len(findings.problems)
+    reading = settings.reading()
+    for folder in reading["video_paths"]:
+        if not folder.is_dir():
+            findings.add(f"{where}.video_paths", f"{folder} is no folder", "correct it or remove it")
+    for path in reading["paths"]:
+        findings.attempt(lambda path=path: read_labels(**{**reading, "paths": [path], "skeleton": None}))  # type: ignore[misc]
+    return findings.attempt(lambda: read_labels(**reading)) if len(findings.problems) == before else None
+
+
+def _video(video: VideoRef, index: int, labels: LabelSet, findings: Findings) -> dict[str, Any]:
+    """Return size and length of a labelled video; a video without labelled frames is not looked for."""
+    frames = [frame for frame in labels.frames if frame.video == index]
+    facts: dict[str, Any] = {
+        "path": video.path,
+        "frames": len(frames),
+        "instances": sum(len(frame.points) for frame in frames),
+        "size": None,
+        "n_frames": None,
+    }
+    where = f"labelled video {video.path!r}"
+    if not frames:
+        return facts
+    if video.source is None:
+        findings.add(where, "the file was not found", "add its folder to video_paths, or the changed part to path_map")
+    elif video.handle is not None:
+        facts |= _images(video, frames[0].frame, where, findings)
+    else:
+        facts |= _file(video.source, where, findings)
+        last = frames[-1].frame
+        if facts.get("is_count") and facts["n_frames"] <= last:
+            findings.add(
+                where,
+                f"the file is empty or truncated: frame {last} is labelled, but it has {facts['n_frames']} frames",
+                "restore the file, or remove the labels of the missing frames",
+            )
+    facts.pop("is_count", None)
+    return facts
+
+
+def _file(path: Path, where: str, findings: Findings) -> dict[str, Any]:
+    from posewright.samples.video import VideoFault, probe
+
+    try:
+        info = probe(path)
+    except VideoFault as fault:
+        findings.add(
+            where, f"the video cannot be used ({fault.reason}): {fault.message}", "restore or replace the file"
+        )
+        return {}
+    size = [info.size.height, info.size.width, info.channels]
+    return {"size": size, "n_frames": info.n_frames_hint, "is_count": info.hint_is_count}
+
+
+def _images(video: VideoRef, frame: int, where: str, findings: Findings) -> dict[str, Any]:
+    """Read one image of a list or of embedded frames, and look whether all files of a list are there."""
+    names = video.handle.filename
+    missing = [name for name in names if not Path(name).is_file()] if isinstance(names, list) else []
+    if missing:
+        findings.add(where, f"{len(missing)} of its images are missing, the first is {missing[0]}", "restore them")
+        return {}
+    try:
+        return {"size": [int(side) for side in video.handle[frame].shape], "n_frames": int(video.handle.shape[0])}
+    except (OSError, KeyError, IndexError, ValueError, TypeError) as fault:
+        findings.add(where, f"frame {frame} cannot be read ({fault})", "restore the images")
+        return {}
+
+
+def _facts(labels: LabelSet, videos: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "frames": len(labels.frames),
+        "instances": labels.n_instances,
+        "most_animals": most_animals(labels),
+        "tracks": list(labels.track_names),
+        "skeleton": labels.skeleton.to_json(),
+        "extent_px": round(float(animal_extents_px(labels, None).max()), 3),
+        "videos": videos,
+    }
+
+
+# --- split ----------------------------------------------------------------------------------------------------------
+
+
+def _splits(project: ProjectConfig, labels: LabelSet, rows: list[VideoRow], findings: Findings) -> list[Split]:
+    """Return the split of every fold that has one."""
+    split = project.split
+    groups = findings.attempt(lambda: groups_of(labels, rows, split.by, split.file))
+    if groups is None:
+        return []
+    made = (
+        findings.attempt(
+            lambda fold=fold: split_labels(  # type: ignore[misc]
+                labels,
+                by=split.by,
+                val=split.val,
+                test=split.test,
+                folds=split.folds,
+                fold=fold,
+                block_frames=split.block_frames,
+                gap_frames=split.gap_frames,
+                seed=split.seed,
+                groups=groups,
+            )
+        )
+        for fold in range(split.folds)
+    )
+    return [one for one in made if one is not None]
+
+
+def _split_facts(split: Split) -> dict[str, Any]:
+    sizes = {side: len(getattr(split, side).frames) for side in ("train", "val", "test")}
+    return {
+        "fold": split.settings["fold"],
+        **sizes,
+        "dropped": len(split.dropped),
+        "groups": len(split.groups),
+        "digest": split.digest,
+        "notes": list(split.notes),
+    }

@@ -1,0 +1,180 @@
+"""Whether recipes and methods fit each other, the skeleton and the animals."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from posewright.config.model import BottomUpHead
+from posewright.config.project import MethodConfig, ProjectConfig, method_recipe_types
+from posewright.config.recipe import Recipe, load_recipe
+from posewright.errors import nearest
+from posewright.findings import Findings
+from posewright.labels.measure import animal_extents_px, most_animals
+from posewright.labels.model import LabelSet
+from posewright.labels.skeleton import Skeleton
+
+_MUST_FIT = 0.99  #: part of the animals a crop has to hold; a few wrong labels must not stop a project
+
+
+def used_recipes(project: ProjectConfig, findings: Findings) -> dict[str, Recipe]:
+    """Return the recipes that methods use; a faulty one is told and left out."""
+    used = sorted({name for method in project.methods.values() for name in method.recipes or ()})
+    read = {name: findings.attempt(lambda name=name: load_recipe(project.recipes[name])) for name in used}  # type: ignore[misc]
+    return {name: recipe for name, recipe in read.items() if recipe is not None}
+
+
+def check_methods(project: ProjectConfig, recipes: dict[str, Recipe], labels: LabelSet, findings: Findings) -> None:
+    """Check every recipe against the labels, and that each method has the recipes it needs."""
+    for name, recipe in recipes.items():
+        _check_recipe(f"recipe {name} ({project.recipes[name]})", recipe, labels, findings)
+    for name, method in project.methods.items():
+        own = {recipe: recipes[recipe] for recipe in method.recipes or () if recipe in recipes}
+        if len(own) == len(method.recipes or ()):
+            _check_method(f"methods.{name}", method, own, labels, findings)
+
+
+def check_frame_sizes(
+    project: ProjectConfig, recipes: dict[str, Recipe], videos: list[dict[str, Any]], findings: Findings
+) -> None:
+    """Check that a given common size is the frames' own: matching other sizes to it is not built yet."""
+    sizes = {tuple(video["size"][:2]) for video in videos if video["size"] is not None}
+    for name, recipe in recipes.items():
+        settings = recipe.data_config.preprocessing
+        for axis, key in enumerate(("max_height", "max_width")):
+            given, own = getattr(settings, key), sorted({size[axis] for size in sizes})
+            if given is not None and own and own != [given]:
+                findings.add(
+                    f"recipe {name} ({project.recipes[name]}) key data_config.preprocessing.{key}",
+                    f"{given} differs from the frames' own {', '.join(map(str, own))}, and resizing to a common size "
+                    "is not available yet in this version",
+                    "set null, and scale to resize",
+                )
+
+
+def _check_method(
+    where: str, method: MethodConfig, recipes: dict[str, Recipe], labels: LabelSet, findings: Findings
+) -> None:
+    """Check that a method's recipes are of the types it needs and mean the same anchor."""
+    if not recipes:
+        return
+    needed = method_recipe_types(method)
+    given = [recipe.model_type for recipe in recipes.values()]
+    if sorted(given) != sorted(needed):
+        listed = ", ".join(f"{name} is {recipe.model_type}" for name, recipe in recipes.items())
+        findings.add(
+            f"{where}.recipes", f"the type {method.type} needs {' and '.join(needed)}; {listed}", "correct them"
+        )
+        return
+    if len({_anchor(recipe) for recipe in recipes.values()}) > 1:
+        listed = ", ".join(f"{name} has {_anchor(recipe)!r}" for name, recipe in recipes.items())
+        findings.add(f"{where}.recipes", f"anchor_part differs: {listed}", "give both recipes the same")
+    if method.type == "single_instance" and most_animals(labels) > 1:
+        findings.add(
+            where,
+            f"single_instance finds one animal, but up to {most_animals(labels)} are labelled in a frame",
+            "use a top-down or bottom-up method",
+        )
+
+
+def _check_recipe(where: str, recipe: Recipe, labels: LabelSet, findings: Findings) -> None:
+    """Check a recipe by itself and against skeleton and animals."""
+    for key, value in recipe.unavailable():
+        findings.add(f"{where} key {key}", f"{value} is not available yet in this version", "use another")
+    skeleton = labels.skeleton
+    head = getattr(recipe.network.head_configs, recipe.model_type)
+    place = f"{where} key model_config.head_configs.{recipe.model_type}"
+    for leaf, stride in recipe.head_strides().items():
+        if stride > recipe.max_stride:
+            findings.add(
+                f"{place}.{leaf}.output_stride",
+                f"{stride} exceeds the backbone's max_stride {recipe.max_stride}",
+                "lower it or raise max_stride",
+            )
+    anchor = _anchor(recipe)
+    if anchor is not None and anchor not in skeleton.nodes:
+        findings.add(f"{place}.confmaps.anchor_part", f"there is no node {anchor!r}", nearest(anchor, skeleton.nodes))
+        anchor = None
+    names = head.confmaps.part_names
+    if names is not None and names != skeleton.nodes:
+        findings.add(
+            f"{place}.confmaps.part_names",
+            f"{list(names)} are not the nodes of the labels, {list(skeleton.nodes)}",
+            "remove the key; all nodes are learnt, in the labels' order",
+        )
+    if isinstance(head, BottomUpHead):
+        _check_edges(place, head, skeleton, findings)
+    if recipe.model_type in ("centered_instance", "multi_class_topdown"):
+        _check_crop(where, recipe, labels, None if anchor is None else skeleton.index(anchor), findings)
+
+
+def _anchor(recipe: Recipe) -> str | None:
+    anchor: str | None = getattr(recipe.network.head_configs, recipe.model_type).confmaps.anchor_part
+    return anchor
+
+
+def _check_edges(place: str, head: BottomUpHead, skeleton: Skeleton, findings: Findings) -> None:
+    """Check that limbs exist and form no ring: grouping joins nodes along them."""
+    named = tuple((skeleton.nodes[a], skeleton.nodes[b]) for a, b in skeleton.edges)
+    if head.pafs.edges is not None and head.pafs.edges != named:
+        findings.add(
+            f"{place}.pafs.edges",
+            f"{[list(edge) for edge in head.pafs.edges]} are not the edges of the labels",
+            "remove the key; all edges are learnt, in the labels' order",
+        )
+    if not skeleton.edges:
+        findings.add(
+            place,
+            "the skeleton has no edges, and bottom-up joins nodes along edges",
+            "add edges in the labelling tool, or use top-down",
+        )
+    ring = edge_closing_a_ring(skeleton)
+    if ring is not None:
+        findings.add(
+            place,
+            f"the skeleton's edges form a ring, closed by {ring[0]} - {ring[1]}",
+            "remove an edge of it in the labelling tool, or use top-down",
+        )
+
+
+def edge_closing_a_ring(skeleton: Skeleton) -> tuple[str, str] | None:
+    """Return the first edge that joins two nodes joined already, or None for a forest."""
+    root = list(range(len(skeleton.nodes)))
+
+    def find(node: int) -> int:
+        return node if root[node] == node else find(root[node])
+
+    for a, b in skeleton.edges:
+        if find(a) == find(b):
+            return skeleton.nodes[a], skeleton.nodes[b]
+        root[find(a)] = find(b)
+    return None
+
+
+def _check_crop(where: str, recipe: Recipe, labels: LabelSet, anchor: int | None, findings: Findings) -> None:
+    """Check that a given crop size divides and holds the largest animal of the training side."""
+    preprocessing = recipe.data_config.preprocessing
+    crop_px = preprocessing.crop_size
+    if crop_px is None:
+        return
+    place = f"{where} key data_config.preprocessing.crop_size"
+    unit_px = recipe.max_stride / preprocessing.scale
+    if int(crop_px * preprocessing.scale) % recipe.max_stride:
+        fitting = sorted(
+            {math.ceil(math.floor(crop_px / unit_px) * unit_px), math.ceil(math.ceil(crop_px / unit_px) * unit_px)}
+        )
+        findings.add(
+            place,
+            f"{crop_px} px at scale {preprocessing.scale:g} does not divide by the max_stride {recipe.max_stride}",
+            f"use {' or '.join(str(size) for size in fitting if size)}",
+        )
+    extents_px = animal_extents_px(labels, anchor)
+    needed_px = math.ceil(np.quantile(extents_px, _MUST_FIT, method="higher"))
+    if crop_px < needed_px:
+        findings.add(
+            place,
+            f"{crop_px} px is smaller than the animals, {_MUST_FIT:.0%} of which need up to {needed_px} px",
+            "raise it, or set null to have it measured",
+        )

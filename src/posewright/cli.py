@@ -1,0 +1,118 @@
+"""The console: ``posewright check | run | status | init``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from posewright import __version__, door
+from posewright.errors import InputError
+from posewright.files import read_json
+from posewright.status import failed_fraction, read_status, summary
+
+CONFIG = Path("config/config.yaml")
+STATUS = Path("results/status.tsv")
+TOO_MANY_FAILED = 3  #: exit code of ``status`` when a video gave nothing
+_PROFILE_WORDS = ("--profile", "--workflow-profile")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the console; faults of the inputs end as sentences."""
+    door.main(lambda: _command(arguments))
+
+
+def _command(arguments: Sequence[str] | None) -> int:
+    parser = argparse.ArgumentParser(prog="posewright", description="Animal poses, and which method finds them best.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+
+    check = commands.add_parser("check", help="name all problems of the inputs at once")
+    check.add_argument("--config", type=Path, default=CONFIG, help="the project's config (default: %(default)s)")
+
+    commands.add_parser(
+        "run",
+        help="run the workflow on this machine; all further words go to snakemake",
+        add_help=False,
+    )
+
+    status = commands.add_parser("status", help="what became of every video")
+    status.add_argument("--table", type=Path, default=STATUS, help="the table (default: %(default)s)")
+
+    init = commands.add_parser("init", help="write a project folder to start from")
+    init.add_argument("folder", type=Path)
+
+    given, rest = parser.parse_known_args(arguments)
+    if given.command == "run":
+        return run(rest)
+    if rest:
+        parser.error(f"unknown words: {' '.join(rest)}")
+    if given.command == "check":
+        return check_project(given.config)
+    if given.command == "status":
+        return show_status(given.table)
+    return init_project(given.folder)
+
+
+def check_project(config: Path) -> int:
+    """Check every dataset of a project and say what was found."""
+    from posewright.check import check_inputs  # reads labels and videos: heavy, and needed here only
+    from posewright.config.project import load_project
+
+    project = load_project(config)
+    with tempfile.TemporaryDirectory() as folder:  # the workflow's own check.json is not touched: models depend on it
+        for name in project.datasets:
+            out = Path(folder) / f"{name}.json"
+            check_inputs(project, name, out)
+            print(f"{name}: {_found(read_json(out))}")
+    print("No problems found.")
+    return 0
+
+
+def _found(facts: Mapping[str, Any]) -> str:
+    labels = facts["labels"]
+    videos = f"{facts['sheet']['videos']} videos to predict"
+    return f"{labels['frames']} labelled frames, {labels['instances']} instances, {videos}" if labels else videos
+
+
+def run(words: Sequence[str]) -> int:
+    """Run Snakemake on this checkout's workflow, with the local profile unless the words name another."""
+    root = checkout()
+    named = any(word.split("=")[0] in _PROFILE_WORDS for word in words)
+    profile = [] if named else ["--profile", str(root / "profiles" / "local")]
+    snakefile = ["--snakefile", str(root / "workflow" / "Snakefile")]
+    here = str(Path(sys.executable).parent)
+    environment = {**os.environ, "PATH": os.pathsep.join([here, os.environ.get("PATH", "")])}
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", *snakefile, *profile, *words], env=environment, check=False
+    )
+    return done.returncode
+
+
+def show_status(table: Path) -> int:
+    """Print what became of the videos; the exit code says whether all gave poses."""
+    rows = read_status(table)
+    print(summary(rows))
+    return TOO_MANY_FAILED if failed_fraction(rows) > 0 else 0
+
+
+def init_project(folder: Path) -> int:
+    """Write a project folder: config, an empty sheet, and a copy of the recipes to change."""
+    from posewright.start import write_project
+
+    write_project(folder, checkout() / "config" / "recipes")
+    print(f"Project written to {folder}. Next: edit {folder / CONFIG}, then: cd {folder} && posewright check")
+    return 0
+
+
+def checkout() -> Path:
+    """Return the folder with the workflow: the package is installed from it with ``pip install -e``."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / "workflow" / "Snakefile").is_file():
+        raise InputError("The workflow is not beside the package; install posewright with pip install -e <checkout>.")
+    return root

@@ -1,0 +1,300 @@
+"""``config/config.yaml``: datasets, split, methods, releases, prediction and comparison of a project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from posewright.config.data import Count
+from posewright.config.sections import Section, read_yaml, validate
+from posewright.config.sheet import ID
+from posewright.errors import InputProblems, Problem, nearest
+
+Texts = Annotated[tuple[str, ...], Field(strict=False)]
+Counts = Annotated[tuple[Annotated[int, Field(ge=0, strict=True)], ...], Field(strict=False)]
+Part = Annotated[float, Field(ge=0.0, lt=1.0)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+WORKING = "dev-"  #: beginning of the names of working releases, which are not declared
+
+
+class DatasetConfig(Section):
+    """Labels with their videos and skeleton."""
+
+    labels: Texts | None = ()
+    """`.slp`, `.pkg.slp`, a DeepLabCut csv or config.yaml, COCO `.json`; without any the dataset only predicts."""
+    label_source: Literal["human", "corrected", "model"] = "human"
+    """Who made the labels: a person, a person correcting a model, or a model alone. Stands in every result."""
+    complete: bool = True
+    """Whether every animal in a labelled frame is labelled; if not, unmatched predictions count as unknown."""
+    video_paths: Texts = ()
+    """Folders to look for videos in, where the labels' own paths lead nowhere."""
+    path_map: dict[str, str] = Field(default={})
+    """Old beginning of a video path -> new one, such as `"Z:/lab": /data/lab`."""
+    skeleton: Texts | None = None
+    """Order of the nodes; null: that of the first label file."""
+
+    def reading(self) -> dict[str, Any]:
+        """Return the arguments of `posewright.labels.read.read_labels`."""
+        return {
+            "paths": [Path(path) for path in self.labels or ()],
+            "video_paths": [Path(path) for path in self.video_paths],
+            "path_map": self.path_map,
+            "skeleton": self.skeleton,
+        }
+
+
+class SplitConfig(Section):
+    """Which labelled frames train, validate and test; decided once, for all methods and seeds."""
+
+    by: Literal["animal", "session", "video", "block", "file"] = "block"
+    """What stays together: animals or sessions (named in the sheet), videos, blocks of time, or as `file` says."""
+    val: Part = 0.1
+    """Part of the groups for validation; with several folds each group outside the test validates once instead."""
+    test: Part = 0.2
+    """Part of the groups for the final test; the same in all folds."""
+    folds: Count = 1
+    """Number of folds; each trains every recipe again."""
+    block_frames: Count = 50
+    """Length of a block, in frames of the video (not in labelled frames)."""
+    gap_frames: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
+    """Training frames so near to a block of another side are dropped; auto: a tenth of `block_frames`."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Another seed deals the groups anew."""
+    file: str | None = None
+    """With `by: file`: tab-separated table with the columns `video` and `side`."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.val + self.test >= 1:
+            raise ValueError(f"val {self.val} and test {self.test} leave nothing to train on")
+        if (self.by == "file") != (self.file is not None):
+            raise ValueError("`by: file` and `file` belong together; give both or neither")
+        if self.folds > 1 and self.by == "file":
+            raise ValueError("a split given by a file has one fold")
+        return self
+
+
+class ModelSource(Section):
+    """A trained model that comes from elsewhere."""
+
+    path: str
+    """Model folder, of Posewright or of the peer."""
+    sha256: Sha256 | None = None
+    """Digest of its checkpoint; null: not checked."""
+
+
+class MethodConfig(Section):
+    """What is compared: one or two recipes, or models that exist already, and how they are run."""
+
+    type: Literal["single_instance", "topdown", "bottomup", "multi_class_topdown", "multi_class_bottomup"]
+    """How poses are found: one animal per frame, animals before nodes, or nodes before animals."""
+    recipes: Texts | None = None
+    """Names of the recipes to train: one, for top-down a `centroid` and a `centered_instance` recipe."""
+    models: Annotated[tuple[ModelSource, ...], Field(strict=False)] | None = None
+    """Instead of recipes: trained models, one or two."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.recipes is None) == (self.models is None):
+            raise ValueError("give either recipes (to train) or models (trained already)")
+        given = len(self.recipes or self.models or ())
+        needed = 2 if self.type.endswith("topdown") else 1
+        if given != needed:
+            raise ValueError(f"the type {self.type} is made of {needed}, found {given}")
+        return self
+
+
+class ReleaseConfig(Section):
+    """A frozen model: what it is made of never changes. Either a method trained here, or a bundle from elsewhere."""
+
+    method: str | None = None
+    """Method it is made of."""
+    fold: Annotated[int, Field(ge=0)] = 0
+    """Fold of the split it was trained on."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed it was trained with."""
+    bundle: str | None = None
+    """Instead of a method: path or URL of a release's bundle."""
+    sha256: Sha256 | None = None
+    """Digest of the bundle."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.method is None) == (self.bundle is None):
+            raise ValueError("give either a method, or a bundle with its sha256")
+        if (self.bundle is None) != (self.sha256 is None):
+            raise ValueError("a bundle and its sha256 belong together")
+        return self
+
+
+class BatchConfig(Section):
+    """How videos are divided over prediction jobs."""
+
+    count: Count = 20
+    """At most so many videos per job."""
+    minutes: Annotated[float, Field(gt=0.0)] | None = None
+    """At most so many minutes of video per job (needs `duration_s` in the sheet); null: no bound."""
+
+
+class TrackerConfig(Section):
+    """How instances are joined to tracks over time."""
+
+    similarity: Literal["oks", "centroid", "iou"] = "oks"
+    """What makes two instances alike: shape and place, distance of centroids, or overlap of boxes."""
+    window_frames: Count = 5
+    """How many frames back a track's instances count; more is steadier and slower to follow."""
+    n_animals: Count | None = None
+    """Never more tracks than that; null: the sheet's `n_animals`, else as many as needed."""
+    min_similarity: float = 0.001
+    """A match below this is none."""
+    reduction: Literal["mean", "max"] = "mean"
+    """How the similarities to one track's instances are summed up."""
+    motion: Literal["linear", "none"] = "linear"
+    """Whether tracks are carried forward with their mean motion, so that animals that cross keep their names."""
+
+
+class PredictConfig(Section):
+    """How videos are predicted."""
+
+    releases: Texts = ()
+    """Releases that predict every video: declared ones, or `dev-<method>` for the working one of a method."""
+    batch: BatchConfig = BatchConfig()
+    """How videos are divided over jobs."""
+    chunk_frames: Count | None = None
+    """Cut longer videos in chunks of so many frames; null: never."""
+    backend: Literal["auto", "torch", "openvino"] = "auto"
+    """What runs the network; chosen once per release."""
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Number type of the network; chosen once per release."""
+    peak_threshold: Annotated[float, Field(ge=0.0, le=1.0)] | Literal["auto"] = "auto"
+    """Smallest map value that counts as a node; auto: from the validation side."""
+    tracker: TrackerConfig | None = TrackerConfig()
+    """How instances are joined to tracks; null: not at all."""
+    on_missing: Literal["report", "error"] = "report"
+    """What a missing video is: a row in the status table, or an error before anything runs."""
+    max_failed_fraction: Part = 0.0
+    """The run ends with an error when a larger part of the videos failed."""
+    keep: Annotated[tuple[Literal["poses", "frames", "slp"], ...], Field(strict=False)] = ("poses", "frames", "slp")
+    """Which files are published per video."""
+
+
+class CompareConfig(Section):
+    """What counts when methods are compared; declared before the results are seen."""
+
+    primary: str = "pck_5px"
+    """The measure that decides."""
+    margin: Annotated[float, Field(ge=0.0)] = 0.02
+    """Smaller differences of it do not matter."""
+    baseline: str | None = None
+    """Method all others are compared with; null: every pair."""
+    confidence: Annotated[float, Field(gt=0.5, lt=1.0)] = 0.95
+    """Confidence of the intervals."""
+
+
+class ProjectConfig(Section):
+    """A project: what there is, what is compared, what is predicted."""
+
+    datasets: dict[str, DatasetConfig]
+    """Name -> labels with their videos."""
+    split: SplitConfig = SplitConfig()
+    """Which labelled frames train, validate and test."""
+    recipes: dict[str, str] = Field(default={})
+    """Name -> recipe file."""
+    methods: dict[str, MethodConfig] = Field(default={})
+    """Name -> what is compared."""
+    seeds: Counts = (0,)
+    """Every recipe is trained once per seed; several show what chance does."""
+    releases: dict[str, ReleaseConfig] = Field(default={})
+    """Name -> frozen model."""
+    videos: str | None = None
+    """Sheet of the videos to predict; null: none."""
+    predict: PredictConfig = PredictConfig()
+    """How videos are predicted."""
+    compare: CompareConfig = CompareConfig()
+    """What counts when methods are compared."""
+    work_dir: str = "work"
+    """Folder for unfinished pieces, decoded frames and caches; may lie on a scratch disk."""
+
+
+def load_project(source: Path | str | Mapping[str, Any]) -> ProjectConfig:
+    """Read the config from its file, or from the map Snakemake made of it; all problems are named at once."""
+    where = "config" if isinstance(source, Mapping) else str(source)
+    value = source if isinstance(source, Mapping) else read_yaml(Path(source))
+    project = validate(ProjectConfig, value, where)
+    problems = [*_names(project, where), *_references(project, where)]
+    if problems:
+        raise InputProblems(problems)
+    return project
+
+
+def _names(project: ProjectConfig, where: str) -> list[Problem]:
+    """Return names that cannot be folders, and names that belong to working releases."""
+    named = {key: getattr(project, key) for key in ("datasets", "recipes", "methods", "releases")}
+    problems = [
+        Problem(
+            f"{where} key {key}.{name}",
+            f"{name!r} cannot name a folder",
+            "use letters, digits, '.', '_' and '-', beginning with a letter or digit",
+        )
+        for key, section in named.items()
+        for name in section
+        if not ID.fullmatch(name)
+    ]
+    problems += [
+        Problem(
+            f"{where} key releases.{name}", f"names with {WORKING} belong to working releases", "choose another name"
+        )
+        for name in project.releases
+        if name.startswith(WORKING)
+    ]
+    if not project.datasets:
+        problems.append(Problem(f"{where} key datasets", "there is no dataset", "name one"))
+    if len(set(project.seeds)) != len(project.seeds) or not project.seeds:
+        problems.append(
+            Problem(f"{where} key seeds", f"found {list(project.seeds)}", "give each seed once, at least one")
+        )
+    return problems
+
+
+def _references(project: ProjectConfig, where: str) -> list[Problem]:
+    """Return names that lead nowhere: of recipes, methods, folds, seeds and releases."""
+    problems = []
+
+    def need(key: str, name: str, known: Mapping[str, Any] | list[str], noun: str) -> None:
+        if name not in known:
+            remedy = nearest(name, known) if known else "declare it first"
+            problems.append(Problem(f"{where} key {key}", f"there is no {noun} {name!r}", remedy))
+
+    for name, method in project.methods.items():
+        for index, recipe in enumerate(method.recipes or ()):
+            need(f"methods.{name}.recipes[{index}]", recipe, project.recipes, "recipe")
+    for name, release in project.releases.items():
+        if release.method is not None:
+            need(f"releases.{name}.method", release.method, project.methods, "method")
+            if release.fold >= project.split.folds:
+                problems.append(
+                    Problem(
+                        f"{where} key releases.{name}.fold",
+                        f"there is no fold {release.fold}",
+                        f"split.folds is {project.split.folds}, counted from 0",
+                    )
+                )
+    releases = [*project.releases, *(WORKING + method for method in project.methods)]
+    for index, name in enumerate(project.predict.releases):
+        need(f"predict.releases[{index}]", name, releases, "release")
+    if project.compare.baseline is not None:
+        need("compare.baseline", project.compare.baseline, project.methods, "method")
+    return problems
+
+
+def method_recipe_types(method: MethodConfig) -> tuple[str, ...]:
+    """Return the model types that a method's recipes must have."""
+    if method.type == "topdown":
+        return ("centroid", "centered_instance")
+    if method.type == "multi_class_topdown":
+        return ("centroid", "multi_class_topdown")
+    return (method.type,)

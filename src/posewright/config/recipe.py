@@ -1,0 +1,184 @@
+"""One model's recipe: the peer's three sections with the peer's keys, and a fourth of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from posewright.config.data import Count, DataConfig, Positive
+from posewright.config.model import Network, chosen
+from posewright.config.sections import Section, read_yaml, validate
+from posewright.config.sleap_nn import SET_ASIDE, without_set_aside
+from posewright.config.trainer import TrainerConfig
+from posewright.errors import InputError
+
+_BUILT_TYPES = ("single_instance", "centroid", "centered_instance", "bottomup")
+_BUILT_BACKBONES = ("unet",)
+
+
+class Own(Section):
+    """What the peer's recipes cannot say; dropped when a recipe is exported to the peer."""
+
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Number type of the network's arithmetic in training."""
+    channels_last: bool = True
+    """Memory order of the maps; a matter of speed."""
+    refinement: Literal["gaussian", "integral", "none"] = "gaussian"
+    """How peaks are placed between cells: weighted log fit, the peer's 5x5 centre of mass, or not at all."""
+    init: Literal["he", "default"] = "he"
+    """First weights when `init_weights` is `default`: scaled for ReLU (`he`), or the library's own (the peer's)."""
+    crop_jitter: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.025
+    """Largest shift of a training crop to each side, as part of its side: what the centroid model may be off by."""
+    gradient_clip: Positive | None = None
+    """Largest norm of the gradient; null: no bound."""
+    max_minutes: Positive | None = None
+    """Stop after so many minutes of training; null: never. Makes the result depend on the machine's speed."""
+    max_steps: Count | None = None
+    """Stop after so many optimiser steps; null: never."""
+
+
+class Recipe(Section):
+    """One model: data, network, training."""
+
+    data_config: DataConfig = DataConfig()
+    """Images and their variation."""
+    network: Annotated[Network, Field(alias="model_config")]
+    """Backbone and heads."""
+    trainer_config: TrainerConfig = TrainerConfig()
+    """Batches, optimiser, schedule, stop."""
+    posewright: Own = Own()
+    """What the peer's recipes cannot say."""
+    set_aside: Annotated[tuple[str, ...], Field(exclude=True)] = ()
+    """Keys of the file that mean nothing here (`posewright.config.sleap_nn` has the reasons)."""
+
+    @property
+    def model_type(self) -> str:
+        """The one head that is set, such as ``centroid``."""
+        return chosen(self.network.head_configs)
+
+    @property
+    def backbone(self) -> str:
+        """The one backbone that is set, such as ``unet``."""
+        return chosen(self.network.backbone_config)
+
+    @property
+    def max_stride(self) -> int:
+        """Input pixels per cell at the network's deepest level."""
+        return int(getattr(self.network.backbone_config, self.backbone).max_stride)
+
+    def head_strides(self) -> dict[str, int]:
+        """Return the output stride of each head of the model type."""
+        head = getattr(self.network.head_configs, self.model_type)
+        return {name: int(getattr(head, name).output_stride) for name in type(head).model_fields}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the resolved recipe in the spelling of its file; `load_recipe` reads it back equal."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    def science(self) -> dict[str, Any]:
+        """Return the part that determines the weights: no workers, devices, bars, or values always replaced."""
+        tree = self.to_json()
+        for path in _NOT_SCIENCE:
+            _drop(tree, path.split("."))
+        backbone = tree["model_config"]["backbone_config"]
+        heads = tree["model_config"]["head_configs"]
+        tree["model_config"]["backbone_config"] = {self.backbone: backbone[self.backbone]}
+        tree["model_config"]["head_configs"] = {self.model_type: heads[self.model_type]}
+        return tree
+
+    def unavailable(self) -> list[tuple[str, str]]:
+        """Return (key, value) of everything that parses but cannot be trained yet."""
+        found = []
+        if self.model_type not in _BUILT_TYPES:
+            found.append((f"model_config.head_configs.{self.model_type}", "the model type"))
+        if self.backbone not in _BUILT_BACKBONES:
+            found.append((f"model_config.backbone_config.{self.backbone}", "the backbone"))
+        settings = {**self._odd_unet(), **self._odd_training()}
+        return found + [(key, repr(value)) for key, value in settings.items() if value not in (None, False, 0.0)]
+
+    def _odd_unet(self) -> dict[str, Any]:
+        """Return what the UNet cannot be yet; None where it is as it can be."""
+        unet = self.network.backbone_config.unet
+        if unet is None:
+            return {}
+        place = "model_config.backbone_config.unet"
+        return {
+            f"{place}.stem_stride": unet.stem_stride,
+            f"{place}.middle_block": None if unet.middle_block else "false",
+            f"{place}.stacks": unet.stacks if unet.stacks != 1 else None,
+            f"{place}.convs_per_block": unet.convs_per_block if unet.convs_per_block < 2 else None,
+            f"{place}.kernel_size": unet.kernel_size if unet.kernel_size % 2 == 0 else None,
+        }
+
+    def _odd_training(self) -> dict[str, Any]:
+        """Return what training cannot do yet; None, false or 0 where it is not asked for."""
+        augmentation = self.data_config.augmentation_config
+        geometric = augmentation.geometric if augmentation is not None else None
+        mining = self.trainer_config.online_hard_keypoint_mining
+        schedule = self.trainer_config.lr_scheduler
+        place = "data_config.augmentation_config.geometric"
+        return {
+            "model_config.pretrained_backbone_weights": self.network.pretrained_backbone_weights,
+            "model_config.pretrained_head_weights": self.network.pretrained_head_weights,
+            f"{place}.erase_p": geometric.erase_p if geometric is not None else None,
+            f"{place}.flip_p": geometric.flip_p if geometric is not None else None,
+            "trainer_config.online_hard_keypoint_mining.online_mining": mining.online_mining if mining else None,
+            "trainer_config.lr_scheduler.cosine_annealing_warmup": _given(schedule, "cosine_annealing_warmup"),
+            "trainer_config.lr_scheduler.linear_warmup_linear_decay": _given(schedule, "linear_warmup_linear_decay"),
+        }
+
+    def require_trainable(self) -> None:
+        """Refuse a recipe that uses what is not built yet."""
+        found = self.unavailable()
+        if found:
+            keys = "; ".join(f"{key} ({value})" for key, value in found)
+            raise InputError(f"The recipe uses what is not available yet in this version: {keys}.")
+
+
+_NOT_SCIENCE = (
+    "trainer_config.train_data_loader.num_workers",
+    "trainer_config.val_data_loader.num_workers",
+    "trainer_config.val_data_loader.shuffle",
+    "trainer_config.trainer_accelerator",
+    "trainer_config.trainer_devices",
+    "trainer_config.enable_progress_bar",
+    "model_config.backbone_config.*.in_channels",
+    "model_config.backbone_config.*.output_stride",
+    "model_config.head_configs.*.*.part_names",
+    "model_config.head_configs.*.*.edges",
+)
+
+
+def _drop(tree: Any, path: list[str]) -> None:
+    """Remove the keys a path names; ``*`` stands for every key of a map."""
+    if not isinstance(tree, dict):
+        return
+    if len(path) == 1:
+        tree.pop(path[0], None)
+        return
+    for part in list(tree) if path[0] == "*" else [path[0]]:
+        _drop(tree.get(part), path[1:])
+
+
+def _given(section: Section | None, key: str) -> str | None:
+    return "the schedule" if section is not None and getattr(section, key) is not None else None
+
+
+def load_recipe(source: Path | str | Mapping[str, Any]) -> Recipe:
+    """Read a recipe from its YAML file, or from a map that was one; all faults are named at once."""
+    where = "recipe" if isinstance(source, Mapping) else str(source)
+    value = source if isinstance(source, Mapping) else read_yaml(Path(source))
+    if not isinstance(value, Mapping):
+        raise InputError(f"{where}: a recipe is a map with data_config, model_config and trainer_config.")
+    if "set_aside" in value:
+        raise InputError(f"{where} key set_aside: unknown key; remove it.")
+    rest, found = without_set_aside(value)
+    return validate(Recipe, rest, where).model_copy(update={"set_aside": found})
+
+
+def set_aside_notes(recipe: Recipe) -> list[str]:
+    """Return one line for each key of the file that was set aside, with the reason."""
+    return [f"{key}: {SET_ASIDE[key]}" for key in recipe.set_aside]

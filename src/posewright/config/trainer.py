@@ -1,0 +1,166 @@
+"""``trainer_config`` of a recipe: batches, optimiser, schedule and when to stop."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from posewright.config.data import Count, NotNegative, Positive
+from posewright.config.sections import Section
+
+NotNegativeInt = Annotated[int, Field(ge=0)]
+Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
+
+
+class TrainLoader(Section):
+    """Batches of the training side."""
+
+    batch_size: Count = 4
+    """Images (or crops) per optimiser step."""
+    shuffle: bool = True
+    """Whether the order changes from epoch to epoch."""
+    num_workers: NotNegativeInt | Literal["auto"] = 0
+    """Processes that read images; never changes the result."""
+
+
+class ValLoader(Section):
+    """Batches of the validation side."""
+
+    batch_size: Count = 4
+    """Images (or crops) per batch."""
+    shuffle: bool = False
+    """Without effect on the result."""
+    num_workers: NotNegativeInt | Literal["auto"] = 0
+    """Processes that read images; never changes the result."""
+
+
+class Optimizer(Section):
+    """Settings of the optimiser."""
+
+    lr: Positive = 1e-4
+    """Learning rate at the beginning."""
+    amsgrad: bool = False
+    """The AMSGrad variant."""
+
+
+class StepLR(Section):
+    """Lower the learning rate every few epochs."""
+
+    step_size: Count = 10
+    """Epochs between two steps."""
+    gamma: Fraction = 0.1
+    """Factor of each step."""
+
+
+class ReduceLROnPlateau(Section):
+    """Lower the learning rate when the validation loss stands still."""
+
+    threshold: NotNegative = 1e-6
+    """Smallest change that counts as an improvement."""
+    threshold_mode: Literal["abs", "rel"] = "abs"
+    """Whether `threshold` is a difference or a part of the best loss."""
+    cooldown: NotNegativeInt = 3
+    """Epochs of rest after a step."""
+    patience: NotNegativeInt = 5
+    """Epochs without improvement before a step."""
+    factor: Fraction = 0.5
+    """Factor of each step."""
+    min_lr: NotNegative = 1e-8
+    """Lower bound of the learning rate."""
+
+
+class CosineAnnealingWarmup(Section):
+    """Rise, then fall along a cosine."""
+
+    warmup_epochs: NotNegativeInt = 5
+    """Epochs of the rise."""
+    max_epochs: Count | None = None
+    """Epochs in all; null: `trainer_config.max_epochs`."""
+    warmup_start_lr: NotNegative = 0.0
+    """Learning rate at the start of the rise."""
+    eta_min: NotNegative = 0.0
+    """Learning rate at the end."""
+
+
+class LinearWarmupLinearDecay(Section):
+    """Rise, then fall along a line."""
+
+    warmup_epochs: NotNegativeInt = 5
+    """Epochs of the rise."""
+    max_epochs: Count | None = None
+    """Epochs in all; null: `trainer_config.max_epochs`."""
+    warmup_start_lr: NotNegative = 0.0
+    """Learning rate at the start of the rise."""
+    end_lr: NotNegative = 0.0
+    """Learning rate at the end."""
+
+
+class LRScheduler(Section):
+    """How the learning rate changes. If several are set: cosine before linear before step before plateau."""
+
+    step_lr: StepLR | None = None
+    """Lower every few epochs."""
+    reduce_lr_on_plateau: ReduceLROnPlateau | None = None
+    """Lower when the validation loss stands still."""
+    cosine_annealing_warmup: CosineAnnealingWarmup | None = None
+    """Rise, then fall along a cosine."""
+    linear_warmup_linear_decay: LinearWarmupLinearDecay | None = None
+    """Rise, then fall along a line."""
+
+
+class EarlyStopping(Section):
+    """When to stop before `max_epochs`."""
+
+    stop_training_on_plateau: bool = True
+    """Whether to stop early at all."""
+    min_delta: NotNegative = 1e-8
+    """Smallest fall of the validation loss that counts as an improvement."""
+    patience: NotNegativeInt = 10
+    """Epochs without improvement before the end."""
+
+
+class HardKeypointMining(Section):
+    """Give the nodes that are still wrong a larger weight."""
+
+    online_mining: bool = False
+    """Whether to do so; true is not available yet."""
+    hard_to_easy_ratio: Positive = 2.0
+    """A node is hard when its loss exceeds the easiest node's by this factor."""
+    min_hard_keypoints: NotNegativeInt = 2
+    """At least so many nodes count as hard."""
+    max_hard_keypoints: NotNegativeInt | None = None
+    """At most so many; null: no bound."""
+    loss_scale: Positive = 5.0
+    """Weight of the hard nodes."""
+
+
+class TrainerConfig(Section):
+    """Batches, optimiser, schedule, stop."""
+
+    train_data_loader: TrainLoader = TrainLoader()
+    """Batches of the training side."""
+    val_data_loader: ValLoader = ValLoader()
+    """Batches of the validation side."""
+    optimizer_name: Literal["Adam", "AdamW"] = "Adam"
+    """Which optimiser."""
+    optimizer: Optimizer = Optimizer()
+    """Its settings."""
+    lr_scheduler: LRScheduler | None = LRScheduler(reduce_lr_on_plateau=ReduceLROnPlateau())
+    """How the learning rate changes; null: not at all."""
+    early_stopping: EarlyStopping | None = EarlyStopping()
+    """When to stop before `max_epochs`; null: never."""
+    max_epochs: Count = 100
+    """Upper bound of the training's length."""
+    min_train_steps_per_epoch: Count = 200
+    """An epoch has at least so many optimiser steps; images are seen again until then."""
+    train_steps_per_epoch: Count | None = None
+    """Optimiser steps per epoch; null: as many as all images need, at least `min_train_steps_per_epoch`."""
+    online_hard_keypoint_mining: HardKeypointMining | None = HardKeypointMining()
+    """Larger weight for hard nodes."""
+    trainer_accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
+    """Kind of device."""
+    trainer_devices: Annotated[int, Field(ge=1)] | Literal["auto"] | None = None
+    """Number of devices; null: one."""
+    enable_progress_bar: bool = True
+    """Whether a bar is shown on a terminal."""

@@ -1,0 +1,84 @@
+"""What a method's models cost to train, read leniently from their folders (``comparison.md`` rule 5)."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from posewright.files import digest_of, file_digest
+
+PLATEAU = "plateau"  #: the one ending of a training that means it had converged
+
+
+def read_budget(models: Sequence[Path]) -> dict[str, Any]:
+    """Return the sum over all networks of a method; None for what a folder does not tell.
+
+    Top-down counts both networks. ``converged`` is true if every training ended by its plateau rule, false if one was
+    ended by a cap, None if one does not say.
+    """
+    parts = [_read_training(folder) for folder in models]
+    stops = [part.get("stopped_by") for part in parts]
+    return {
+        "steps": _total(parts, "steps"),
+        "seconds": _total(parts, "seconds"),
+        "parameters": _total(parts, "parameters"),
+        "trials": _total([{"trials": part.get("trials", 1)} for part in parts], "trials"),
+        "stopped_by": stops,
+        "converged": None if None in stops else all(stop == PLATEAU for stop in stops),
+    }
+
+
+def models_digest(models: Sequence[Path]) -> str:
+    """Return one digest of the models' weights, whatever their order."""
+    return digest_of(sorted(_weights_digest(folder) for folder in models))
+
+
+def _weights_digest(folder: Path) -> str:
+    recorded = _read_model(folder).get("weights_sha256")
+    if isinstance(recorded, str):
+        return recorded
+    checkpoint = folder / "best.ckpt"
+    return file_digest(checkpoint) if checkpoint.is_file() else str(folder)
+
+
+def _read_model(folder: Path) -> dict[str, Any]:
+    try:
+        value = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}  # a foreign model folder has none: its budget is unknown, which the comparison says
+    return value if isinstance(value, dict) else {}
+
+
+def _read_training(folder: Path) -> dict[str, Any]:
+    training = _read_model(folder).get("training")
+    known = dict(training) if isinstance(training, dict) else {}
+    last = _last_log_row(folder)
+    for name in ("steps", "seconds"):
+        column = "step" if name == "steps" else name
+        if known.get(name) is None and column in last:
+            known[name] = last[column]
+    return known
+
+
+def _last_log_row(folder: Path) -> dict[str, float]:
+    """Numbers of the last row of the training log (steps and seconds are counted from the start)."""
+    try:
+        with (folder / "training_log.csv").open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream))
+    except OSError:
+        return {}
+    numbers: dict[str, float] = {}
+    for name, text in (rows[-1] if rows else {}).items():
+        try:
+            numbers[name] = float(text)
+        except (TypeError, ValueError):
+            continue
+    return numbers
+
+
+def _total(parts: Sequence[Mapping[str, Any]], name: str) -> float | int | None:
+    values = [value for part in parts if isinstance(value := part.get(name), int | float)]
+    return sum(values) if values and len(values) == len(parts) else None

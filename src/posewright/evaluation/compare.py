@@ -1,0 +1,289 @@
+"""Stage compare_methods: evaluations of several methods -> which is better, by how much, how sure.
+
+The rules whose numbers stand in comments here and in `verdicts`, `conditions`, `runs` are those of ``comparison.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from posewright.errors import InputError, nearest
+from posewright.evaluation import conditions, paired, verdicts
+from posewright.evaluation.intervals import Estimate, holm, intraclass_correlation
+from posewright.evaluation.runs import STRATA, Run, read_runs, unit_kind, with_units
+from posewright.evaluation.tables import write_table
+from posewright.evaluation.unit_metrics import Metric, metric_named, metrics_reported
+from posewright.evaluation.verdicts import PairFinding, Question, Verdict
+from posewright.files import digest_of, write_json
+
+SUMMARY_SCHEMA = 1
+
+METHOD_SCHEMA = pa.schema(
+    [
+        ("method", pa.string()),
+        ("metric", pa.string()),
+        ("stratum", pa.string()),
+        ("estimate", pa.float64()),
+        ("low", pa.float64()),
+        ("high", pa.float64()),
+        ("n_units", pa.int32()),
+        ("n_seeds", pa.int32()),
+    ]
+)
+PAIR_SCHEMA = pa.schema(
+    [
+        ("method_a", pa.string()),
+        ("method_b", pa.string()),
+        ("metric", pa.string()),
+        ("stratum", pa.string()),
+        ("difference", pa.float64()),
+        ("low", pa.float64()),
+        ("high", pa.float64()),
+        ("p", pa.float64()),
+        ("p_adjusted", pa.float64()),
+        ("verdict", pa.string()),
+        ("n_units", pa.int32()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Everything a comparison works on.
+
+    Attributes:
+        runs: of each method, in the order of their names.
+        question: what was asked.
+        budgets: of each method, means over its trainings.
+        test_over_train: held-back frames over training frames.
+        family: pairs (a, b) that are judged.
+    """
+
+    runs: Mapping[str, Sequence[Run]]
+    question: Question
+    budgets: Mapping[str, Mapping[str, Any]]
+    test_over_train: float
+    family: Sequence[tuple[str, str]]
+
+    @property
+    def all_runs(self) -> list[Run]:
+        """Runs of all methods."""
+        return [run for runs in self.runs.values() for run in runs]
+
+
+def compare_methods(*, evaluations: Sequence[Path], settings: Mapping[str, Any], out: Path) -> None:
+    """Compare finished evaluations and write ``methods.parquet``, ``pairs.parquet`` and ``summary.json``.
+
+    Args:
+        evaluations: folders ``<method>/fold<k>_seed<s>/<side>``, all of one side.
+        settings: ``primary``, ``margin``, ``baseline``, ``confidence``, as in the config's section ``compare``.
+        out: folder of the comparison.
+    """
+    contest = _contest(with_units(read_runs(evaluations)), settings)
+    findings = judged_pairs(contest)
+    words = [verdicts.decide(finding, contest.question) for finding in findings]
+    write_table(out / "methods.parquet", _method_rows(contest), METHOD_SCHEMA)
+    write_table(out / "pairs.parquet", _pair_rows(contest, findings, words), PAIR_SCHEMA)
+    write_json(out / "summary.json", _summary(contest, findings, words, settings))
+
+
+def judged_pairs(contest: Contest) -> list[PairFinding]:
+    """Return the findings on the primary metric, with Holm's correction within the family (rule 11)."""
+    findings = [_finding(contest, a, b) for a, b in contest.family]
+    admissible = [
+        index
+        for index, finding in enumerate(findings)
+        if not finding.obstacles and finding.n_units >= verdicts.MIN_UNITS  # rule 3: no p value below that
+    ]
+    adjusted = holm([findings[index].difference.p_value() for index in admissible])
+    for index, p_adjusted in zip(admissible, adjusted, strict=True):
+        findings[index] = replace(findings[index], p_adjusted=p_adjusted, n_pairs=len(admissible))
+    return findings
+
+
+def _contest(runs: Sequence[Run], settings: Mapping[str, Any]) -> Contest:
+    by_method = {name: [run for run in runs if run.method == name] for name in sorted({run.method for run in runs})}
+    question = Question(
+        metric=metric_named(str(settings.get("primary", "pck_5px"))),
+        margin=float(settings.get("margin", 0.02)),
+        confidence=float(settings.get("confidence", 0.95)),
+        unit_kind=unit_kind(runs),
+        n_seeds=min(len({run.seed for run in own}) for own in by_method.values()),
+    )
+    frames = runs[0].metrics["split"]["frames"]
+    side = str(runs[0].metrics["side"])
+    return Contest(
+        runs=by_method,
+        question=question,
+        budgets={name: conditions.mean_budget(own) for name, own in by_method.items()},
+        test_over_train=frames[side] / frames["train"] if frames.get("train") else 1.0,
+        family=_family(list(by_method), settings.get("baseline")),
+    )
+
+
+def _family(methods: Sequence[str], baseline: str | None) -> list[tuple[str, str]]:
+    """All pairs, or each method against the baseline."""
+    if baseline is None:
+        return list(combinations(methods, 2))
+    if baseline not in methods:
+        raise InputError(f"compare.baseline names {baseline!r}, which was not evaluated; {nearest(baseline, methods)}")
+    return [(method, baseline) for method in methods if method != baseline]
+
+
+def _finding(contest: Contest, a: str, b: str) -> PairFinding:
+    tables = paired.pair_tables(contest.runs[a], contest.runs[b], contest.question.metric)
+    obstacles = conditions.obstacles(contest.all_runs, contest.question, contest.budgets[a], contest.budgets[b])
+    if tables.difference.shape[1] == 0:
+        obstacles = (*obstacles, "the two methods share no fold and seed")
+    return PairFinding(
+        method_a=a,
+        method_b=b,
+        value_a=float(tables.a.mean(axis=1).mean()),
+        value_b=float(tables.b.mean(axis=1).mean()),
+        difference=paired.estimate(tables.difference, contest.test_over_train),
+        n_units=paired.n_units(tables.difference),
+        p_adjusted=float("nan"),
+        obstacles=obstacles,
+        n_pairs=0,
+    )
+
+
+def _reported(contest: Contest) -> list[tuple[Metric, str]]:
+    """Metrics and strata with rows; what incomplete labels would spoil is left out (rule 8)."""
+    complete = all(run.metrics.get("complete", True) for run in contest.all_runs)
+    metrics = [m for m in metrics_reported(contest.question.metric.name) if complete or not m.false_positives]
+    crowding = pd.concat([run.keypoints["crowding"] for run in contest.all_runs])
+    strata = STRATA if (crowding > 0).any() and (crowding == 0).any() else STRATA[:1]
+    return [(metric, stratum) for metric in metrics for stratum in strata]
+
+
+def _method_rows(contest: Contest) -> pd.DataFrame:
+    rows = []
+    for method, runs in contest.runs.items():
+        for metric, stratum in _reported(contest):
+            table = paired.method_table(runs, metric, stratum)
+            units = paired.n_units(table)
+            estimate = paired.estimate(table, contest.test_over_train)
+            low, high = _bounds(estimate, units, contest.question.confidence)
+            row = (method, metric.name, stratum, estimate.value, low, high, units, paired.n_seeds(table))
+            rows.append(dict(zip(METHOD_SCHEMA.names, row, strict=True)))
+    return pd.DataFrame(rows, columns=METHOD_SCHEMA.names)
+
+
+def _pair_rows(contest: Contest, findings: Sequence[PairFinding], words: Sequence[Verdict]) -> pd.DataFrame:
+    """One row per pair, metric and stratum; only the primary metric over everything is judged (rule 11)."""
+    rows = []
+    for finding, word in zip(findings, words, strict=True):
+        a, b = finding.method_a, finding.method_b
+        p = float("nan") if np.isnan(finding.p_adjusted) else finding.difference.p_value()
+        for metric, stratum in _reported(contest):
+            judged = metric.name == contest.question.metric.name and stratum == "all"
+            table = paired.pair_tables(contest.runs[a], contest.runs[b], metric, stratum).difference
+            units = paired.n_units(table)
+            estimate = paired.estimate(table, contest.test_over_train)
+            low, high = _bounds(estimate, units, contest.question.confidence)
+            test = (p, finding.p_adjusted, word) if judged else (float("nan"), float("nan"), None)
+            row = (a, b, metric.name, stratum, estimate.value, low, high, *test, units)
+            rows.append(dict(zip(PAIR_SCHEMA.names, row, strict=True)))
+    return pd.DataFrame(rows, columns=PAIR_SCHEMA.names)
+
+
+def _bounds(estimate: Estimate, n_units: int, confidence: float) -> tuple[float, float]:
+    """The interval, or none where there are too few units (rule 3: estimates only)."""
+    return estimate.bounds(confidence) if n_units >= verdicts.MIN_UNITS else (float("nan"), float("nan"))
+
+
+def _summary(
+    contest: Contest, findings: Sequence[PairFinding], words: Sequence[Verdict], settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    question = contest.question
+    runs = contest.all_runs
+    sentences = [
+        {
+            "method_a": finding.method_a,
+            "method_b": finding.method_b,
+            "verdict": word,
+            "text": verdicts.pair_sentence(finding, word, question),
+            "unit_differences": _unit_differences(contest, finding),
+        }
+        for finding, word in zip(findings, words, strict=True)
+    ]
+    asked = {"primary": question.metric.name, "margin": question.margin, "confidence": question.confidence}
+    family = [list(pair) for pair in contest.family]
+    return {
+        "schema": SUMMARY_SCHEMA,
+        "side": runs[0].metrics["side"],
+        **asked,
+        "baseline": settings.get("baseline"),
+        "question_digest": digest_of({**asked, "family": family}),  # rule 11: fixed before the first test score
+        "unit": {"kind": question.unit_kind, "n": _n_units(contest), "icc": _frame_correlation(contest)},
+        "label_source": runs[0].metrics["label_source"],
+        "banner": conditions.banner(runs),
+        "answer": _answer(contest, findings, words),
+        "sentences": sentences,
+        "conditions": conditions.conditions(runs, question, contest.budgets),
+        "budgets": contest.budgets,
+        "notes": conditions.notes(runs),
+    }
+
+
+def _answer(contest: Contest, findings: Sequence[PairFinding], words: Sequence[Verdict]) -> str:
+    """The headline: the one sentence of a pair, or who leads and what of that is decided."""
+    question = contest.question
+    if len(findings) == 1:
+        return verdicts.pair_sentence(findings[0], words[0], question)
+    metric = question.metric
+    values = {
+        method: paired.estimate(paired.method_table(runs, metric), contest.test_over_train).value
+        for method, runs in contest.runs.items()
+    }
+    lead = max(values, key=lambda name: values[name] if metric.higher_is_better else -values[name])
+    start = verdicts.scope_words(question.n_seeds)
+    fact = metric.sentence.format(value=metric.told(values[lead]))
+    units = verdicts.units_words(_n_units(contest), question.unit_kind)
+    if len(values) == 1:
+        return f"{start}{lead} {fact} ({units}). It is the only method, so there is nothing to compare."
+    beaten = [
+        finding.method_b if finding.method_a == lead else finding.method_a
+        for finding, word in zip(findings, words, strict=True)
+        if (finding.method_a == lead and word == "better") or (finding.method_b == lead and word == "worse")
+    ]
+    rest = [name for name in values if name not in beaten and name != lead]
+    decided = f"It is better than {_listed(beaten)}" if beaten else ""
+    open_ = f"against {_listed(rest)} no advantage is shown" if rest else ""
+    tail = "; ".join(part for part in (decided, open_) if part)
+    return f"{start}{lead} {fact}, the best estimate of {len(values)} methods ({units}). {tail[0].upper()}{tail[1:]}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _unit_differences(contest: Contest, finding: PairFinding) -> dict[str, float]:
+    tables = paired.pair_tables(contest.runs[finding.method_a], contest.runs[finding.method_b], contest.question.metric)
+    return {str(unit): float(value) for unit, value in tables.unit_differences.items()}
+
+
+def _n_units(contest: Contest) -> int:
+    return max(paired.n_units(paired.method_table(runs, contest.question.metric)) for runs in contest.runs.values())
+
+
+def _frame_correlation(contest: Contest) -> float | None:
+    """Intra-class correlation of the primary metric's frame values within units (rule 3), mean over the methods."""
+    found = []
+    for runs in contest.runs.values():
+        frames = runs[0].rows(contest.question.metric).groupby(["unit", "video", "frame"])
+        values = pd.Series(
+            {key: contest.question.metric.of_rows(rows) for key, rows in frames}, dtype=np.float64
+        ).dropna()
+        found.append(intraclass_correlation(values.to_numpy(), [str(unit) for unit, _, _ in values.index]))
+    known = [value for value in found if not np.isnan(value)]
+    return float(np.mean(known)) if known else None

@@ -1,0 +1,118 @@
+"""Under which conditions an answer holds, and what forbids one (``comparison.md``, rule numbers at each place)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from posewright.evaluation.runs import Run, n_videos, unit_kind
+from posewright.evaluation.verdicts import LOW_MAP, MIN_SEEDS, MIN_UNITS, Question, budget_obstacle
+
+ONE_RECORDING = "conclusions concern this recording only"
+MODEL_LABELS = "agreement with an earlier model"
+
+
+def obstacles(
+    runs: Sequence[Run], question: Question, budget_a: Mapping[str, Any], budget_b: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """Return why a pair gets no verdict, whatever its numbers; empty if nothing forbids one."""
+    found = []
+    if _label_source(runs) == "model":  # rule 10
+        found.append("the labels come from a model, so this is agreement with that model, not accuracy")
+    different = budget_obstacle(budget_a, budget_b)  # rule 5
+    if different:
+        found.append(different)
+    if question.metric.name == "oks" and best_map(runs) < LOW_MAP:  # rule 9
+        found.append(f"OKS and AP decide nothing while the best mAP is below {LOW_MAP}")
+    if question.metric.false_positives and not _complete(runs):  # rule 8
+        found.append("invented animals cannot be counted where not every animal is labelled")
+    return tuple(found)
+
+
+def banner(runs: Sequence[Run]) -> str | None:
+    """Return what must stand above everything else, or None."""
+    parts = [MODEL_LABELS] if _label_source(runs) == "model" else []  # rule 10
+    if n_videos(runs) == 1:  # rule 3
+        parts.append(ONE_RECORDING)
+    return "; ".join(parts) or None
+
+
+def conditions(runs: Sequence[Run], question: Question, budgets: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the conditions under which the answer holds, one sentence each."""
+    found = []
+    if n_videos(runs) == 1:  # rule 3
+        found.append(f"One video was scored: {ONE_RECORDING}.")
+    if unit_kind(runs) != runs[0].metrics["split"].get("unit"):  # rule 3
+        found.append("Time blocks of one video are not independent of each other, so the units are the videos.")
+    source = _label_source(runs)
+    if source == "model":  # rule 10
+        found.append(f"The labels come from a model: all numbers are {MODEL_LABELS}, not accuracy.")
+    elif source == "corrected":  # rule 10
+        found.append("The labels are a model's output corrected by people; how much was corrected is not recorded.")
+    if question.n_seeds < MIN_SEEDS:  # rule 4
+        found.append(
+            f"Each method was trained with {question.n_seeds} seed{'s' if question.n_seeds > 1 else ''}: "
+            f"the intervals speak of these trained models; {MIN_SEEDS} seeds would speak of the methods."
+        )
+    for method, budget in budgets.items():  # rule 5
+        if budget["converged"] is False:
+            found.append(f"{method} is not converged: a training was ended by its cap.")
+        elif budget["converged"] is None:
+            found.append(f"How the training of {method} ended is not recorded.")
+    if not _complete(runs):  # rule 8
+        found.append("Not every animal is labelled, so invented animals are not computed.")
+    if best_map(runs) < LOW_MAP:  # rule 9
+        found.append(f"The best OKS mAP is {best_map(runs):.3f}, below {LOW_MAP}: AP decides nothing here.")
+    if runs[0].metrics["side"] == "val":  # rule 1
+        found.append("Validation frames also chose checkpoints and thresholds; the test set is read by `final` only.")
+    return found
+
+
+def notes(runs: Sequence[Run]) -> list[str]:
+    """Return how the numbers were counted, and where a choice of ours would change a rank."""
+    oks = runs[0].metrics["oks"]
+    found = [
+        f"OKS uses sigma {oks['sigma']:g} for every node and the {oks['area']}.",
+        f"A frame never counts as independent: units carry the intervals, and fewer than {MIN_UNITS} give none.",
+        "Differences in distance use only body parts that both methods found; read them beside the coverage.",
+    ]
+    ranks = {sigma: _rank(runs, sigma) for sigma in oks["by_sigma"]}  # rule 9
+    if len(set(ranks.values())) > 1:
+        told = "; ".join(f"sigma {sigma}: {', '.join(order)}" for sigma, order in ranks.items())
+        found.append(f"The order of the methods by mAP depends on the sigma nobody measured ({told}).")
+    return found
+
+
+def best_map(runs: Sequence[Run]) -> float:
+    """Return the highest customary mAP of any run."""
+    return max(float(run.metrics["oks"]["map"]) for run in runs)
+
+
+def mean_budget(runs: Sequence[Run]) -> dict[str, Any]:
+    """Return a method's budget per training, the mean over its trainings; None for what one does not tell."""
+    budgets = [run.metrics.get("budget", {}) for run in runs]
+    means: dict[str, Any] = {}
+    for name in ("steps", "seconds", "parameters", "trials"):
+        values = [budget.get(name) for budget in budgets]
+        means[name] = None if None in values else sum(values) / len(values)
+    ended = [budget.get("converged") for budget in budgets]
+    means["converged"] = False if False in ended else (None if None in ended else True)
+    return means
+
+
+def _rank(runs: Sequence[Run], sigma: str) -> tuple[str, ...]:
+    methods = sorted({run.method for run in runs})
+    mean = {
+        method: sum(own := [run.metrics["oks"]["by_sigma"][sigma]["map"] for run in runs if run.method == method])
+        / len(own)
+        for method in methods
+    }
+    return tuple(sorted(methods, key=lambda method: -mean[method]))
+
+
+def _label_source(runs: Sequence[Run]) -> str:
+    return str(runs[0].metrics["label_source"])
+
+
+def _complete(runs: Sequence[Run]) -> bool:
+    return all(bool(run.metrics.get("complete", True)) for run in runs)

@@ -1,0 +1,162 @@
+"""Stage evaluate_method: a method's models on one held-back side -> predictions, metrics and their tables."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from posewright.errors import InputError, nearest
+from posewright.evaluation.budget import models_digest, read_budget
+from posewright.evaluation.ledger import append_test_evaluation
+from posewright.evaluation.oks import DEFAULT_SIGMA
+from posewright.evaluation.runs import write_run
+from posewright.evaluation.scoring import evaluate_poses
+from posewright.files import read_json
+from posewright.labels.digest import labels_digest
+from posewright.labels.model import LabelSet
+from posewright.labels.read import read_labels
+from posewright.labels.skeleton import Skeleton
+from posewright.labels.write import write_predictions
+from posewright.prediction.estimator import load_estimator
+from posewright.prediction.labelled import predict_labelled
+from posewright.samples.store import FrameStore
+from posewright.shapes import DecodeOptions, PoseBatch
+
+_RUN = re.compile(r"fold(\d+)_seed(\d+)")
+_OWN_OPTIONS = ("backend", "threads", "batch", "sigma")
+
+
+def evaluate_method(
+    *,
+    method: str,
+    models: Sequence[Path],
+    split: Path,
+    side: Literal["val", "test"],
+    store: Path,
+    label_source: str,
+    complete: bool,
+    out: Path,
+    options: Mapping[str, Any],
+    ledger: Path | None = None,
+) -> None:
+    """Predict the labelled frames of one side, score them, and write the four files of an evaluation.
+
+    Args:
+        method: the user's name for it.
+        models: model folders, in any order.
+        split: folder with ``<side>.slp`` and ``split.json``.
+        side: ``val``, or ``test`` for the final evaluation.
+        store: ``store.json`` of the decoded frames.
+        label_source: ``human``, ``corrected`` or ``model``.
+        complete: every animal in the labelled frames is labelled.
+        out: folder ``<method>/fold<k>_seed<s>/<side>``.
+        options: ``backend``, ``threads``, ``batch``, ``sigma`` and the fields of `DecodeOptions`.
+        ledger: table that remembers every look at the test set; only ``test`` is written to it.
+    """
+    decode = _decode_options(options)
+    truth = read_labels([split / f"{side}.slp"])
+    if not truth.frames:
+        raise InputError(f"The side {side!r} of {split} has no labelled frame; give it a larger part in `split`.")
+    record = read_json(split / "split.json")
+    keys = [frame.key for frame in truth.frames]
+    units = units_of(record, keys)
+
+    estimator = load_estimator(models, decode, options.get("backend", "auto"), options.get("threads"))
+    started = time.perf_counter()
+    poses = predict_labelled(estimator, FrameStore(store), keys, batch=int(options.get("batch", 8)))
+    seconds = time.perf_counter() - started
+    poses = in_node_order(poses, estimator.skeleton, truth.skeleton)
+
+    sigma = float(options.get("sigma", DEFAULT_SIGMA))
+    evaluation = evaluate_poses(truth, poses, units=units, complete=complete, sigma=sigma)
+    test_digest = labels_digest(split / f"{side}.slp")
+    weights = models_digest(models)
+    fold, seed = _run_of(out, record)
+    facts = {
+        "method": method,
+        "fold": fold,
+        "seed": seed,
+        "side": side,
+        "label_source": label_source,
+        "test_digest": test_digest,
+        "models_digest": weights,
+        "split": _split_facts(record, truth, units),
+        "budget": read_budget(models),
+        "throughput": {
+            "frames_per_s": len(keys) / seconds,
+            "frames": len(keys),
+            "seconds": seconds,
+            "measured": "labelled frames from the store, models loaded, one run",
+        },
+    }
+    write_predictions(out / "predictions.slp", truth.skeleton, truth.videos, keys, poses)
+    if side == "test" and ledger is not None:
+        append_test_evaluation(ledger, test_digest=test_digest, method=method, models_digest=weights)
+    write_run(out, evaluation, facts)
+
+
+def units_of(record: Mapping[str, Any], keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], str]:
+    """Return the unit of inference of each labelled frame, as ``split.json`` decided it."""
+    known = {(int(video), int(frame)): str(group) for video, frame, group, *_ in record["units"]}
+    missing = [key for key in keys if key not in known]
+    if missing:
+        raise InputError(
+            f"{len(missing)} labelled frames (first: video {missing[0][0]}, frame {missing[0][1]}) are not in "
+            "split.json; make the split again."
+        )
+    return {key: known[key] for key in keys}
+
+
+def in_node_order(poses: PoseBatch, theirs: Skeleton, ours: Skeleton) -> PoseBatch:
+    """Return the poses with the nodes of ``ours``, in its order; nodes the model does not know are NaN."""
+    if theirs.nodes == ours.nodes:
+        return poses
+    if not set(theirs.nodes) & set(ours.nodes):
+        raise InputError(
+            f"The model knows the nodes {', '.join(theirs.nodes)}; the labels have {', '.join(ours.nodes)}. "
+            "They share none; evaluate with labels of the same skeleton."
+        )
+    points = np.full((len(poses), len(ours.nodes), 2), np.nan)
+    scores = np.full(points.shape[:2], np.nan)
+    for column, node in enumerate(ours.nodes):
+        if node in theirs.nodes:
+            points[:, column] = poses.points[:, theirs.nodes.index(node)]
+            if poses.node_scores is not None:
+                scores[:, column] = poses.node_scores[:, theirs.nodes.index(node)]
+    return replace(poses, points=points, node_scores=None if poses.node_scores is None else scores)
+
+
+def _decode_options(options: Mapping[str, Any]) -> DecodeOptions:
+    known = [field.name for field in fields(DecodeOptions)]
+    for name in options:
+        if name not in known and name not in _OWN_OPTIONS:
+            raise InputError(f"Unknown evaluation option {name!r}; {nearest(name, [*known, *_OWN_OPTIONS])}")
+    # "auto" leaves a threshold at its default
+    chosen = {name: value for name, value in options.items() if name in known and value != "auto"}
+    return DecodeOptions(**chosen)
+
+
+def _run_of(out: Path, record: Mapping[str, Any]) -> tuple[int, int]:
+    """Fold and seed from the folder's name, the place where the workflow keeps them."""
+    found = _RUN.fullmatch(out.parent.name)
+    return (int(found[1]), int(found[2])) if found else (int(record.get("fold", 0)), 0)
+
+
+def _split_facts(record: Mapping[str, Any], truth: LabelSet, units: Mapping[tuple[int, int], str]) -> dict[str, Any]:
+    """What a comparison must know of the split: unit, numbers of frames, and how many recordings the side has."""
+    sides = [entry[3] for entry in record["units"]]
+    return {
+        "digest": record.get("digest"),
+        "by": record.get("by"),
+        "unit": record.get("unit"),
+        "folds": record.get("folds", 1),
+        "n_units": len(set(units.values())),
+        "n_videos": len({truth.videos[frame.video].path for frame in truth.frames}),
+        "frames": {side: sides.count(side) for side in ("train", "val", "test")},
+    }

@@ -1,0 +1,185 @@
+"""From truth and predicted poses to metrics and tables; pure, no model and no file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from posewright.evaluation import pose_metrics
+from posewright.evaluation.average_precision import AveragePrecision, average_precision, rank_frame
+from posewright.evaluation.frames import FrameMatch, match_frames
+from posewright.evaluation.oks import AREA_NAME, DEFAULT_SIGMA, box_area, has_area, seen
+from posewright.evaluation.peer_form import PeerForm, PeerFrame, peer_form
+from posewright.evaluation.tables import instance_table, keypoint_table
+from posewright.labels.model import LabelSet
+from posewright.shapes import PoseBatch
+
+METRICS_SCHEMA = 1
+NOT_COMPUTED_IF_INCOMPLETE = ("counts.extra", "oks.map_coco")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One method's poses, scored.
+
+    Attributes:
+        metrics: the content of ``metrics.json`` that truth and poses determine; None where nothing was measured.
+        instances: one row per matched, missed and extra instance.
+        keypoints: one row per node of every matched or missed true instance.
+    """
+
+    metrics: dict[str, Any]
+    instances: pd.DataFrame
+    keypoints: pd.DataFrame
+
+
+def evaluate_poses(
+    truth: LabelSet,
+    predicted: PoseBatch,
+    *,
+    units: Mapping[tuple[int, int], str] | None = None,
+    predicted_tracks: Sequence[str | None] | None = None,
+    complete: bool = True,
+    sigma: float = DEFAULT_SIGMA,
+) -> Evaluation:
+    """Score ``predicted`` against ``truth``.
+
+    Args:
+        truth: labelled frames.
+        predicted: NumPy poses in the truth's node order; ``frame`` ``i`` belongs to the ``i``-th labelled frame.
+        units: unit of inference of each (video, frame); the video if not given.
+        predicted_tracks: a name for each predicted row, if the method names animals.
+        complete: every animal in the labelled frames is labelled, so unmatched predictions are faults.
+        sigma: OKS sigma of every node.
+    """
+    frames, reach_px = match_frames(truth, predicted, predicted_tracks, sigma)
+    unit_of = dict(units) if units is not None else {frame.key: f"v{frame.video}" for frame in truth.frames}
+    instances = instance_table(frames, truth.videos, unit_of)
+    keypoints = keypoint_table(frames, truth.skeleton.nodes, unit_of)
+    outcomes = node_outcomes(frames, len(truth.skeleton.nodes))
+    peer = _peer_form(frames, sigma)
+    metrics = {
+        "schema": METRICS_SCHEMA,
+        "complete": complete,
+        "counts": _counts(frames, truth),
+        "coverage": pose_metrics.coverage(outcomes),
+        "oks": _oks(frames, sigma, peer),
+        "pck": pose_metrics.pck(outcomes),
+        "distance_px": pose_metrics.distance_summary(outcomes),
+        "distance_capped_px": pose_metrics.capped_distance_summary(outcomes, reach_px),
+        "visibility": pose_metrics.visibility(outcomes),
+        "identity": _identity(frames),
+        "matching": {"rule": "assignment of greatest closeness, frame by frame", "reach_px": reach_px},
+        "peer_form": {name: none_if_nan(value) for name, value in asdict(peer).items()},
+        "not_computed": [],
+    }
+    return Evaluation(metrics if complete else _without_false_positives(metrics), instances, keypoints)
+
+
+def node_outcomes(frames: Sequence[FrameMatch], n_nodes: int) -> pose_metrics.NodeOutcomes:
+    """Return what became of every node of every true instance, frames in order."""
+    visible = np.concatenate([np.zeros((0, n_nodes), bool), *(seen(frame.truth) for frame in frames)])
+    predicted = np.concatenate([np.zeros((0, n_nodes, 2)), *(_predicted_for_truth(frame) for frame in frames)])
+    truth = np.concatenate([np.zeros((0, n_nodes, 2)), *(frame.truth for frame in frames)])
+    matched = [np.isin(np.arange(len(frame.truth)), [true for true, _ in frame.pairs]) for frame in frames]
+    return pose_metrics.NodeOutcomes(
+        distance_px=np.linalg.norm(predicted - truth, axis=-1),
+        visible=visible,
+        found=seen(predicted),
+        matched=np.concatenate([np.zeros(0, bool), *matched]),
+    )
+
+
+def none_if_nan(value: float) -> float | None:
+    """Return JSON's word for missing where ``value`` is NaN."""
+    return None if np.isnan(value) else value
+
+
+def _predicted_for_truth(frame: FrameMatch) -> np.ndarray[Any, np.dtype[np.float64]]:
+    points = np.full_like(frame.truth, np.nan)
+    for true, predicted in frame.pairs:
+        points[true] = frame.predicted[predicted]
+    return points
+
+
+def _counts(frames: Sequence[FrameMatch], truth: LabelSet) -> dict[str, int]:
+    n_true = sum(len(frame.truth) for frame in frames)
+    n_predicted = sum(len(frame.predicted) for frame in frames)
+    matched = sum(len(frame.pairs) for frame in frames)
+    return {
+        "frames": len(frames),
+        "true": n_true,
+        "predicted": n_predicted,
+        "matched": matched,
+        "missed": n_true - matched,
+        "extra": n_predicted - matched,
+        "true_without_visible_nodes": truth.n_instances - n_true,
+    }
+
+
+def _oks(frames: Sequence[FrameMatch], sigma: float, peer: PeerForm) -> dict[str, Any]:
+    """OKS in both forms; at half and twice the sigma too, as nobody measured it (rule 9)."""
+    coco = _coco(frames, sigma)
+    per_truth = [frame.oks[pair] for frame in frames for pair in frame.pairs]
+    n_true = sum(len(frame.truth) for frame in frames)
+    return {
+        "map": peer.map,
+        "mar": peer.mar,
+        "map_coco": none_if_nan(coco.mean_precision),
+        "mar_coco": none_if_nan(coco.mean_recall),
+        "mean": pose_metrics.ratio(float(np.sum(per_truth)), n_true),
+        "sigma": sigma,
+        "area": AREA_NAME,
+        "denominator": n_true,
+        "ignored_without_area": sum(int((~has_area(frame.truth)).sum()) for frame in frames),
+        "by_sigma": {
+            f"{0.5 * sigma:g}": _at_sigma(_peer_form(frames, 0.5 * sigma), _coco(frames, 0.5 * sigma)),
+            f"{sigma:g}": _at_sigma(peer, coco),
+            f"{2 * sigma:g}": _at_sigma(_peer_form(frames, 2 * sigma), _coco(frames, 2 * sigma)),
+        },
+    }
+
+
+def _at_sigma(peer: PeerForm, coco: AveragePrecision) -> dict[str, float | None]:
+    return {"map": peer.map, "map_coco": none_if_nan(coco.mean_precision)}
+
+
+def _coco(frames: Sequence[FrameMatch], sigma: float) -> AveragePrecision:
+    """COCO's form; truth without an area is ignored, as its OKS means nothing."""
+    ranked = [
+        rank_frame(
+            frame.truth,
+            frame.predicted,
+            frame.scores,
+            true_area=box_area(frame.truth),
+            sigmas=sigma,
+            ignored=~has_area(frame.truth),
+        )
+        for frame in frames
+    ]
+    return average_precision(ranked)
+
+
+def _peer_form(frames: Sequence[FrameMatch], sigma: float) -> PeerForm:
+    """The peer's numbers; a frame without predictions stays in, so its truth counts as missed."""
+    return peer_form([PeerFrame(frame.truth, frame.predicted, frame.scores) for frame in frames], sigma)
+
+
+def _identity(frames: Sequence[FrameMatch]) -> dict[str, Any]:
+    true = [frame.true_tracks[a] for frame in frames for a, _ in frame.pairs]
+    predicted = [frame.predicted_tracks[b] for frame in frames for _, b in frame.pairs]
+    return pose_metrics.identity(true, predicted)
+
+
+def _without_false_positives(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Blank what an unlabelled animal would spoil (rule 8: incomplete labels)."""
+    for name in NOT_COMPUTED_IF_INCOMPLETE:
+        section, key = name.split(".")
+        metrics[section][key] = None
+    for entry in metrics["oks"]["by_sigma"].values():
+        entry["map_coco"] = None
+    return {**metrics, "not_computed": list(NOT_COMPUTED_IF_INCOMPLETE)}

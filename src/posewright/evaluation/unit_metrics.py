@@ -1,0 +1,180 @@
+"""Metrics of a group of rows, so that a comparison can take them per unit of inference, per stratum, or per frame.
+
+Tables are those of `tables`, with keypoints reduced to nodes the truth shows. Missing is NaN: a node not found has no
+distance, and counts as a miss where the metric's denominator is "nodes the truth shows".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from posewright.errors import InputError, nearest
+
+_PCK = re.compile(r"pck_(\d+)px")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number of a group of rows.
+
+    Attributes:
+        name: as in the config and the tables.
+        table: which rows it reads.
+        higher_is_better: direction.
+        scale: ``share`` (0 to 1, told in percent), ``px``, or ``plain``.
+        sentence: what a method does, ``{value}`` standing for the number.
+        of_rows: the number; NaN where the rows hold nothing to count.
+        found_by_both: between methods, count only nodes that both found (rule 7: survivorship).
+        false_positives: spoilt by animals nobody labelled (rule 8: incomplete labels).
+    """
+
+    name: str
+    table: Literal["keypoints", "instances"]
+    higher_is_better: bool
+    scale: Literal["share", "px", "plain"]
+    sentence: str
+    of_rows: Callable[[pd.DataFrame], float]
+    found_by_both: bool = False
+    false_positives: bool = False
+
+    def told(self, value: float) -> str:
+        """Return a value in words."""
+        if np.isnan(value):
+            return "an unknown amount"
+        return {"share": f"{100 * value:.1f} %", "px": f"{value:.2f} px", "plain": f"{value:.3f}"}[self.scale]
+
+    def told_differences(self, *values: float) -> str:
+        """Return one difference, or two as a range, in words: ``2.0 to 3.1 percentage points``."""
+        factor, digits, unit = {
+            "share": (100, 1, " percentage points"),
+            "px": (1, 2, " px"),
+            "plain": (1, 3, ""),
+        }[self.scale]
+        return " to ".join(f"{factor * value:.{digits}f}" for value in values) + unit
+
+
+def _mean(values: Any) -> float:
+    numbers = np.asarray(values, dtype=np.float64)
+    return float(numbers.mean()) if len(numbers) else float("nan")
+
+
+def _quantile(values: Any, level: float) -> float:
+    numbers = np.asarray(values, dtype=np.float64)
+    numbers = numbers[~np.isnan(numbers)]
+    return float(np.quantile(numbers, level)) if len(numbers) else float("nan")
+
+
+def _of_truth(instances: pd.DataFrame) -> pd.DataFrame:
+    return instances[instances["kind"] != "extra"]
+
+
+def _extra_per_animal(instances: pd.DataFrame) -> float:
+    n_true = len(_of_truth(instances))
+    return (len(instances) - n_true) / n_true if n_true else float("nan")
+
+
+_FIXED = (
+    Metric(
+        "coverage",
+        "keypoints",
+        True,
+        "share",
+        "finds {value} of the visible body parts",
+        lambda rows: _mean(rows["distance_px"].notna()),
+    ),
+    Metric(
+        "median_distance_px",
+        "keypoints",
+        False,
+        "px",
+        "has a median error of {value} on the body parts it found",
+        lambda rows: _quantile(rows["distance_px"], 0.5),
+        found_by_both=True,
+    ),
+    Metric(
+        "mean_distance_px",
+        "keypoints",
+        False,
+        "px",
+        "has a mean error of {value} on the body parts it found",
+        lambda rows: _mean(rows["distance_px"].dropna()),
+        found_by_both=True,
+    ),
+    Metric(
+        "p95_distance_px",
+        "keypoints",
+        False,
+        "px",
+        "has 95 % of its errors below {value}, on the body parts it found",
+        lambda rows: _quantile(rows["distance_px"], 0.95),
+        found_by_both=True,
+    ),
+    Metric(
+        "mean_distance_capped_px",
+        "keypoints",
+        False,
+        "px",
+        "has a mean error of {value}, a missed body part counting as one animal's length",
+        lambda rows: _mean(np.minimum(rows["distance_px"].fillna(np.inf), rows["cap_px"])),
+    ),
+    Metric(
+        "oks",
+        "instances",
+        True,
+        "plain",
+        "reaches a mean OKS of {value}, a missed animal counting 0",
+        lambda rows: _mean(_of_truth(rows)["oks"].fillna(0.0)),
+    ),
+    Metric(
+        "recall",
+        "instances",
+        True,
+        "share",
+        "finds {value} of the animals",
+        lambda rows: _mean(_of_truth(rows)["kind"] == "matched"),
+    ),
+    Metric(
+        "extra_per_animal",
+        "instances",
+        False,
+        "plain",
+        "invents {value} animals for each true one",
+        _extra_per_animal,
+        false_positives=True,
+    ),
+)
+
+
+def metric_named(name: str) -> Metric:
+    """Return a metric by its name in the config: ``pck_<k>px`` for any whole k, or one of a short list."""
+    threshold = _PCK.fullmatch(name)
+    if threshold:
+        return _pck(int(threshold[1]))
+    for metric in _FIXED:
+        if metric.name == name:
+            return metric
+    known = ["pck_5px", *(metric.name for metric in _FIXED)]
+    raise InputError(f"Unknown metric compare.primary: {name!r}; {nearest(name, known)} (pck takes any whole px)")
+
+
+def metrics_reported(primary: str) -> list[Metric]:
+    """Return the primary metric and, after it, those that only describe."""
+    first = metric_named(primary)
+    return [first, *(metric for metric in (_pck(5), *_FIXED) if metric.name != primary)]
+
+
+def _pck(threshold_px: int) -> Metric:
+    return Metric(
+        f"pck_{threshold_px}px",
+        "keypoints",
+        True,
+        "share",
+        f"places {{value}} of the visible body parts within {threshold_px} px of the truth",
+        lambda rows: _mean(rows["distance_px"] < threshold_px),
+    )

@@ -1,0 +1,94 @@
+"""Labels in memory: videos, and what a person marked on some of their frames."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posewright.labels.skeleton import Skeleton
+
+
+@dataclass(frozen=True)
+class VideoRef:
+    """A video as the labels name it, and where it was found.
+
+    Attributes:
+        path: the user's own spelling, as stored in the label file; for a list of images their common folder.
+        source: local file or folder found for it (for embedded frames: the label file); None if missing.
+        handle: ``sleap_io.Video`` for image sequences and embedded frames; None for a video file.
+    """
+
+    path: str
+    source: Path | None
+    handle: Any = field(default=None, compare=False, repr=False)
+
+    @property
+    def base_name(self) -> str:
+        """The last part of the path, whichever slashes it is spelled with."""
+        return self.path.replace("\\", "/").rstrip("/").rpartition("/")[2]
+
+
+@dataclass(frozen=True, eq=False)
+class LabeledFrame:
+    """The user instances of one frame.
+
+    Attributes:
+        video: index into the set's videos.
+        frame: number of the frame in its video, from 0.
+        points: ``[instance node xy]`` pixels, NaN where a node is not marked.
+        tracks: name of each instance's track, None without one.
+    """
+
+    video: int
+    frame: int
+    points: NDArray[np.float64]
+    tracks: tuple[str | None, ...]
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """(video, frame), unique in a set."""
+        return (self.video, self.frame)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, LabeledFrame):
+            return NotImplemented
+        same = self.key == other.key and self.tracks == other.tracks
+        return same and np.array_equal(self.points, other.points, equal_nan=True)
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """A skeleton, videos, and labelled frames sorted by (video, frame)."""
+
+    skeleton: Skeleton
+    videos: tuple[VideoRef, ...]
+    frames: tuple[LabeledFrame, ...]
+
+    def __post_init__(self) -> None:
+        keys = [frame.key for frame in self.frames]
+        if any(a >= b for a, b in pairwise(keys)):
+            raise ValueError("labelled frames must be unique and sorted by video and frame")
+
+    @property
+    def n_instances(self) -> int:
+        """Number of instances in all frames."""
+        return sum(len(frame.points) for frame in self.frames)
+
+    @property
+    def track_names(self) -> tuple[str, ...]:
+        """Names of all tracks, sorted."""
+        return tuple(sorted({name for frame in self.frames for name in frame.tracks if name is not None}))
+
+    def only(self, keys: Collection[tuple[int, int]]) -> LabelSet:
+        """Return the frames with the given (video, frame) keys; all videos stay, so indices keep their meaning."""
+        wanted = set(keys)
+        return replace(self, frames=tuple(frame for frame in self.frames if frame.key in wanted))

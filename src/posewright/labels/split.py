@@ -1,0 +1,249 @@
+"""Who trains, who validates, who is tested: a split that is decided once per group and kept when labels are added."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+
+from posewright.errors import InputError
+from posewright.files import digest_of, write_json
+from posewright.labels.model import LabelSet
+from posewright.labels.recordings import group_names, video_names
+from posewright.labels.sides import Dealer, Side, hash_of
+from posewright.labels.write import write_labels
+
+SIDES: tuple[Side, ...] = ("train", "val", "test")
+By = Literal["animal", "session", "video", "block", "file"]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Three sides of one label set, and how they came about.
+
+    Attributes:
+        train: frames to learn from.
+        val: frames to choose with.
+        test: frames for the final evaluation only.
+        groups: group -> (side, number of labelled frames).
+        units: (video, frame, group, side) of every labelled frame; the side is ``dropped`` in a gap.
+        dropped: (video, frame) keys in a gap between blocks of different sides.
+        gap_frames: width of the gap; 0 without blocks.
+        settings: by, fold, folds, seed and what else was asked for.
+        notes: sentences about groups that were moved.
+        digest: of the membership, nothing else.
+    """
+
+    train: LabelSet
+    val: LabelSet
+    test: LabelSet
+    groups: dict[str, tuple[Side, int]]
+    units: tuple[tuple[int, int, str, str], ...]
+    dropped: tuple[tuple[int, int], ...]
+    gap_frames: int
+    settings: dict[str, Any]
+    notes: tuple[str, ...]
+    digest: str
+
+
+def split_labels(
+    labels: LabelSet,
+    *,
+    by: By,
+    val: float,
+    test: float,
+    folds: int = 1,
+    fold: int = 0,
+    block_frames: int = 50,
+    gap_frames: int | Literal["auto"] = "auto",
+    seed: int = 0,
+    groups: Mapping[int, str] | None = None,
+) -> Split:
+    """Divide labelled frames into train, val and test so that no group has frames on two sides.
+
+    A group's side comes from a seeded hash of its name (blocks: from a seeded deal of each run of blocks), so adding
+    labels moves no group. Where a wanted side stays empty, the group nearest to it is moved there, and a note says so.
+
+    Args:
+        labels: all labels of a dataset.
+        by: what a group is. ``block``: ``block_frames`` consecutive frame numbers of a video; ``video``: a video; else
+            what ``groups`` says.
+        val: part of the groups for validation; with several folds, each non-test group validates in one fold instead.
+        test: part of the groups for the test, the same in all folds.
+        folds: number of folds.
+        fold: which of them.
+        block_frames: length of a block.
+        gap_frames: training frames so near to a block of another side are dropped; ``auto`` is a tenth of a block.
+        seed: of the hash.
+        groups: video index -> group (``animal``, ``session``), or -> train, val, test (``file``).
+
+    Raises:
+        InputError: a side is empty and no group can be spared for it, or a video belongs to no group.
+    """
+    _check_settings(val, test, folds, fold)
+    gap = 0 if by != "block" else block_frames // 10 if gap_frames == "auto" else gap_frames
+    of_frame = {
+        frame.key: name
+        for frame, name in zip(labels.frames, group_names(labels, by, groups, block_frames), strict=True)
+    }
+    dealer = Dealer(by=by, val=val, test=test, folds=folds, fold=fold, seed=seed)
+    counts = Counter(of_frame.values())
+    sides, notes = _settled({name: dealer.side(name) for name in sorted(counts)}, dealer, labels, block_frames)
+    names = video_names(labels.videos)
+
+    def side_near(video: int, frame: int) -> Side:
+        name = f"{names[video]}/b{frame // block_frames}"
+        return sides.get(name) or dealer.side(name)
+
+    final: dict[tuple[int, int], str] = {key: sides[name] for key, name in of_frame.items()}
+    for video, frame in of_frame:
+        if gap and final[video, frame] == "train":
+            near = {side_near(video, other) for other in _touched(frame, gap, block_frames)}
+            final[video, frame] = "train" if near == {"train"} else "dropped"
+    parts = {side: labels.only([key for key, own in final.items() if own == side]) for side in SIDES}
+    if not parts["train"].frames:
+        raise InputError(
+            f"No frame is left to train on: the gap of {gap} frames between blocks of {block_frames} takes all; "
+            "lower split.gap_frames or raise split.block_frames."
+        )
+    settings = {
+        "by": by,
+        "val": val,
+        "test": test,
+        "folds": folds,
+        "fold": fold,
+        "block_frames": block_frames,
+        "seed": seed,
+    }
+    return Split(
+        train=parts["train"],
+        val=parts["val"],
+        test=parts["test"],
+        groups={name: (sides[name], counts[name]) for name in sorted(counts)},
+        units=tuple((*key, of_frame[key], final[key]) for key in sorted(final)),
+        dropped=tuple(key for key in sorted(final) if final[key] == "dropped"),
+        gap_frames=gap,
+        settings=settings,
+        notes=tuple(notes),
+        digest=digest_of(sorted([names[video], frame, side] for (video, frame), side in final.items())),
+    )
+
+
+def write_split(split: Split, folder: Path) -> None:
+    """Write ``train.slp``, ``val.slp``, ``test.slp`` and, last, ``split.json``."""
+    for side in SIDES:
+        write_labels(getattr(split, side), folder / f"{side}.slp")
+    write_json(
+        folder / "split.json",
+        {
+            "schema": 1,
+            "digest": split.digest,
+            **split.settings,
+            "unit": split.settings["by"],
+            "groups": [
+                {"group": name, "side": side, "frames": frames} for name, (side, frames) in split.groups.items()
+            ],
+            "videos": [video.path for video in split.train.videos],
+            "units": [list(unit) for unit in split.units],
+            "gap_frames": split.gap_frames,
+            "dropped_frames": len(split.dropped),
+            "leakage": leakage(split),
+            "notes": list(split.notes),
+        },
+    )
+
+
+def leakage(split: Split) -> dict[str, Any]:
+    """Return what could leak: groups on two sides, and how near training comes to the others within a video."""
+    of_group: dict[str, set[str]] = {}
+    for _, _, group, side in split.units:
+        of_group.setdefault(group, set()).add(side)
+    on_two = sorted(group for group, sides in of_group.items() if len(sides - {"dropped"}) > 1)
+    nearest = {side: _nearest_frames(split.train, getattr(split, side)) for side in ("val", "test")}
+    return {"groups_on_two_sides": on_two, "nearest_train_frame": nearest}
+
+
+def _nearest_frames(first: LabelSet, second: LabelSet) -> int | None:
+    """Return the smallest difference of frame numbers within a video; None where no video is on both sides."""
+    found = []
+    for video in range(len(first.videos)):
+        marks = sorted(
+            [(frame.frame, 0) for frame in first.frames if frame.video == video]
+            + [(frame.frame, 1) for frame in second.frames if frame.video == video]
+        )
+        found += [later[0] - earlier[0] for earlier, later in pairwise(marks) if earlier[1] != later[1]]
+    return min(found, default=None)
+
+
+def _touched(frame: int, gap: int, block_frames: int) -> list[int]:
+    """Return one frame of each block within ``gap`` frames of ``frame``."""
+    first, last = max(frame - gap, 0) // block_frames, (frame + gap) // block_frames
+    return [block * block_frames for block in range(first, last + 1)]
+
+
+def _settled(
+    sides: dict[str, Side], dealer: Dealer, labels: LabelSet, block_frames: int
+) -> tuple[dict[str, Side], list[str]]:
+    """Fill a wanted side that stayed empty with the group nearest to it; the test side first, alike in all folds."""
+    if dealer.by == "file":
+        return _as_given(sides, dealer), []
+    notes = []
+    parts: dict[Side, float] = {"test": dealer.test, "val": dealer.val}
+    wanted = [side for side, part in parts.items() if part > 0]
+    if len(sides) < len(wanted) + 1:
+        raise InputError(_too_few(len(sides), wanted, dealer.by, labels, block_frames))
+    needed: list[Side] = [*wanted, "train"]
+    for side in needed:
+        if side in sides.values():
+            continue
+        donor = _donor(sides, side, dealer)
+        notes.append(
+            f"No group fell to the {side} side by its hash; {donor}, the nearest, was moved there from {sides[donor]}."
+        )
+        sides = {**sides, donor: side}
+    return sides, notes
+
+
+def _donor(sides: Mapping[str, Side], empty: Side, dealer: Dealer) -> str:
+    """Return the group whose hash lies nearest to an empty side, from a side that keeps another group."""
+    counts = Counter(sides.values())
+    sparing = [name for name, side in sides.items() if counts[side] > 1]
+    if empty == "train":
+        return max(sparing, key=lambda name: (sides[name] == "val", hash_of(dealer.seed, name)))
+    return min(sparing, key=lambda name: (sides[name] != "train", hash_of(dealer.seed, name)))
+
+
+def _as_given(sides: dict[str, Side], dealer: Dealer) -> dict[str, Side]:
+    for side, part in (("train", 1.0), ("val", dealer.val), ("test", dealer.test)):
+        if part > 0 and side not in sides.values():
+            raise InputError(
+                f"The split file puts no labelled video on the {side} side; name one, or set split.{side}: 0."
+            )
+    return sides
+
+
+def _too_few(count: int, wanted: Sequence[Side], by: str, labels: LabelSet, block_frames: int) -> str:
+    """Say which sides stay empty and what would help."""
+    sides = " and ".join(["train", *reversed(wanted)])
+    if by == "block":
+        spans = [frame.frame for frame in labels.frames]
+        remedy = (
+            f"lower split.block_frames ({block_frames}; the labels span {max(spans) - min(spans) + 1} frame numbers)"
+        )
+    else:
+        remedy = "split.by: block divides within a video"
+    groups = f"{count} group{'s' if count != 1 else ''}"
+    return (
+        f"An empty side of the split: {groups} by {by} cannot fill {sides}; {remedy}, label more, "
+        "or set split.val or split.test to 0."
+    )
+
+
+def _check_settings(val: float, test: float, folds: int, fold: int) -> None:
+    if not (0 <= val < 1 and 0 <= test < 1 and val + test < 1):
+        raise InputError(f"split.val {val} and split.test {test} leave nothing to train on; their sum must be below 1.")
+    if not 0 <= fold < folds:
+        raise InputError(f"Fold {fold} does not exist; split.folds is {folds}, counted from 0.")

@@ -1,0 +1,67 @@
+"""The videos that sleap-io names, as `VideoRef`: files, embedded frames and lists of images."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from posewright.labels.find import Places
+from posewright.labels.model import VideoRef
+from posewright.labels.part import Identity
+
+
+def video_of(video: Any, label_file: Path, places: Places) -> tuple[Identity, VideoRef]:
+    """Return a ``sleap_io.Video`` of a label file as reference, with its identity."""
+    if isinstance(video.filename, list):
+        return _listed_images([str(name) for name in video.filename], label_file, places)
+    dataset = video.backend_metadata.get("dataset")
+    if dataset:
+        return _embedded(video, str(dataset), label_file, places)
+    path = str(video.filename)
+    source = places.find(path, label_file)
+    return ("file", path if source is None else os.path.realpath(source)), VideoRef(path, source)
+
+
+def images_in(folder: str, source: Path, names: Sequence[str]) -> tuple[Identity, VideoRef]:
+    """Return images of the folder ``source`` as a video; its frames are ``names`` in their order.
+
+    Args:
+        folder: the user's spelling of the folder.
+        source: where it lies.
+        names: of the images, relative to the folder.
+    """
+    import sleap_io
+
+    files = [(source / name).as_posix() for name in names]
+    return ("images", *map(os.path.realpath, files)), VideoRef(folder, source, sleap_io.Video.from_filename(files))
+
+
+def common_folder(names: Sequence[str]) -> str:
+    """Return the deepest folder that all file names share, spelled as they are, with forward slashes."""
+    parents = [name.replace("\\", "/").rpartition("/")[0].split("/") for name in names]
+    shared = takewhile(lambda level: len(set(level)) == 1, zip(*parents, strict=False))
+    return "/".join(level[0] for level in shared)
+
+
+def _embedded(video: Any, dataset: str, label_file: Path, places: Places) -> tuple[Identity, VideoRef]:
+    """Return frames embedded in a label file; their path is that of the video they were taken from, if known."""
+    original = video.original_video
+    path = original.filename if original is not None else video.filename
+    spelled = common_folder([str(name) for name in path]) if isinstance(path, list) else str(path)
+    container = places.find(str(video.filename), label_file)
+    if container is None:
+        return ("embedded", str(video.filename), dataset), VideoRef(spelled, None)
+    video.replace_filename(container.as_posix(), open=False)
+    video.open_backend = True
+    return ("embedded", os.path.realpath(container), dataset), VideoRef(spelled, container, video)
+
+
+def _listed_images(names: list[str], label_file: Path, places: Places) -> tuple[Identity, VideoRef]:
+    folder = common_folder(names)
+    source = places.find(folder, label_file) if folder else label_file.parent
+    if source is None or not source.is_dir():
+        return ("images", *names), VideoRef(folder, None)
+    return images_in(folder, source, [name.replace("\\", "/")[len(folder) :].lstrip("/") for name in names])

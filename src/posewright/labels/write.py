@@ -1,0 +1,113 @@
+"""Labels and predictions as ``.slp`` files that SLEAP and sleap-io open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from posewright.files import atomic_path
+from posewright.labels.model import LabelSet, VideoRef
+from posewright.labels.skeleton import Skeleton
+from posewright.shapes import PoseBatch
+
+
+def write_labels(labels: LabelSet, path: Path) -> None:
+    """Write user instances without images; all videos of the set are kept in their order."""
+    import sleap_io
+
+    skeleton = _skeleton(labels.skeleton)
+    videos = [_video(video) for video in labels.videos]
+    tracks = {name: sleap_io.Track(name) for name in labels.track_names}
+    frames = [
+        sleap_io.LabeledFrame(
+            video=videos[frame.video],
+            frame_idx=frame.frame,
+            instances=[
+                sleap_io.Instance.from_numpy(points, skeleton=skeleton, track=None if track is None else tracks[track])
+                for points, track in zip(frame.points, frame.tracks, strict=True)
+            ],
+        )
+        for frame in labels.frames
+    ]
+    _save(path, frames, videos, skeleton, list(tracks.values()))
+
+
+def write_predictions(
+    path: Path,
+    skeleton: Skeleton,
+    videos: Sequence[VideoRef],
+    frames: Sequence[tuple[int, int]],
+    poses: PoseBatch,
+    tracks: Sequence[str | None] | None = None,
+) -> None:
+    """Write predicted instances; ``poses.frame`` indexes ``frames``, the (video, frame) keys in any order.
+
+    Args:
+        path: the ``.slp`` to write.
+        skeleton: of the predictions.
+        videos: all videos the keys count in.
+        frames: (video, frame) of each image of the batch; those without instances are written too.
+        poses: NumPy batch with node scores.
+        tracks: one name or None for each row; None for no tracks at all.
+    """
+    import sleap_io
+
+    target = _skeleton(skeleton)
+    files = [_video(video) for video in videos]
+    names = list(tracks) if tracks is not None else [None] * len(poses)
+    known = {name: sleap_io.Track(name) for name in sorted({name for name in names if name is not None})}
+    scores = np.asarray(poses.instance_scores)
+    node_scores = np.nan_to_num(np.asarray(poses.node_scores))
+    instances: list[list[Any]] = [[] for _ in frames]
+    for row in range(len(poses)):
+        name = names[row]
+        instances[int(poses.frame[row])].append(
+            sleap_io.PredictedInstance.from_numpy(
+                np.asarray(poses.points[row], dtype=np.float64),
+                skeleton=target,
+                point_scores=node_scores[row],
+                score=float(scores[row]),
+                track=None if name is None else known[name],
+            )
+        )
+    labelled = [
+        sleap_io.LabeledFrame(video=files[video], frame_idx=frame, instances=found)
+        for (video, frame), found in zip(frames, instances, strict=True)
+    ]
+    _save(path, labelled, files, target, list(known.values()))
+
+
+def _save(path: Path, frames: list[Any], videos: list[Any], skeleton: Any, tracks: list[Any]) -> None:
+    import sleap_io
+
+    labels = sleap_io.Labels(labeled_frames=frames, videos=videos, skeletons=[skeleton], tracks=tracks)
+    with atomic_path(path) as temporary:
+        sleap_io.save_slp(labels, temporary.as_posix(), embed=False, verbose=False)
+
+
+def _skeleton(skeleton: Skeleton) -> Any:
+    import sleap_io
+
+    nodes = [sleap_io.Node(name) for name in skeleton.nodes]
+    return sleap_io.Skeleton(
+        nodes=nodes,
+        edges=[sleap_io.Edge(nodes[a], nodes[b]) for a, b in skeleton.edges],
+        symmetries=[sleap_io.Symmetry([nodes[a], nodes[b]]) for a, b in skeleton.symmetries],
+        name=skeleton.name,
+    )
+
+
+def _video(video: VideoRef) -> Any:
+    """Return the video under the user's own spelling, closed: writing labels never touches images."""
+    import sleap_io
+
+    names = getattr(video.handle, "filename", None)
+    if isinstance(names, list) and video.source is not None:
+        root = video.source.as_posix()
+        names = [f"{video.path}{name.removeprefix(root)}" for name in names]
+        stored = {"type": "ImageVideo", "filename": names[0], "filenames": names}
+        return sleap_io.Video(filename=names, backend_metadata=stored, open_backend=False)
+    return sleap_io.Video(filename=video.path, open_backend=False)

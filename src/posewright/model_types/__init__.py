@@ -1,0 +1,79 @@
+"""One file a model type: heads, targets, loss and decoding in reading order.
+
+To add a type: one file like `single_instance`, one line in `MODEL_TYPES`, one branch in `from_recipe`, one page of
+tests on top of the shared laws.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from posewright.config.recipe import Recipe
+from posewright.errors import InputError, nearest
+from posewright.labels.skeleton import Skeleton
+from posewright.model_types.base import ModelType
+from posewright.model_types.bottomup import BottomUp
+from posewright.model_types.centered_instance import CenteredInstance
+from posewright.model_types.centroid import Centroid
+from posewright.model_types.single_instance import SingleInstance
+
+#: Key in a recipe's ``head_configs`` -> class.
+MODEL_TYPES: dict[str, type[SingleInstance] | type[Centroid] | type[CenteredInstance] | type[BottomUp]] = {
+    "single_instance": SingleInstance,
+    "centroid": Centroid,
+    "centered_instance": CenteredInstance,
+    "bottomup": BottomUp,
+}
+
+
+def from_recipe(recipe: Recipe, skeleton: Skeleton) -> ModelType:
+    """Build the model type a recipe asks for, on the skeleton of the labels.
+
+    Raises:
+        InputError: an anchor part or an edge names no node, or bottom-up grouping cannot follow the skeleton.
+    """
+    heads = recipe.network.head_configs
+    if heads.single_instance is not None:
+        maps = heads.single_instance.confmaps
+        return SingleInstance(skeleton, maps.output_stride, maps.sigma)
+    if heads.centroid is not None:
+        maps = heads.centroid.confmaps
+        return Centroid(skeleton, _node(skeleton, maps.anchor_part), maps.output_stride, maps.sigma)
+    if heads.centered_instance is not None:
+        maps = heads.centered_instance.confmaps
+        anchor = _node(skeleton, maps.anchor_part)
+        return CenteredInstance(skeleton, anchor, maps.output_stride, maps.sigma, _weight(maps.loss_weight))
+    if heads.bottomup is not None:
+        maps, pafs = heads.bottomup.confmaps, heads.bottomup.pafs
+        if pafs.edges is not None:
+            edges = tuple((skeleton.index(source), skeleton.index(destination)) for source, destination in pafs.edges)
+            skeleton = Skeleton(skeleton.nodes, edges, skeleton.symmetries, skeleton.name)
+        return BottomUp(
+            skeleton,
+            maps.output_stride,
+            maps.sigma,
+            pafs.output_stride,
+            pafs.sigma,
+            _weight(maps.loss_weight),
+            _weight(pafs.loss_weight),
+        )
+    raise InputError(f"model type {recipe.model_type!r} is not available; known: {', '.join(sorted(MODEL_TYPES))}")
+
+
+def from_json(name: str, fields: dict[str, Any]) -> ModelType:
+    """Rebuild a model type from its name and what `to_json` gave.
+
+    Raises:
+        InputError: the name is none of `MODEL_TYPES`.
+    """
+    if name not in MODEL_TYPES:
+        raise InputError(f"model type {name!r} is not known; {nearest(name, MODEL_TYPES)}")
+    return MODEL_TYPES[name](**{**fields, "skeleton": Skeleton.from_json(fields["skeleton"])})
+
+
+def _node(skeleton: Skeleton, name: str | None) -> int | None:
+    return None if name is None else skeleton.index(name)
+
+
+def _weight(loss_weight: float | None) -> float:
+    return 1.0 if loss_weight is None else loss_weight

@@ -1,0 +1,64 @@
+"""What every model type promises, and the laws it keeps.
+
+A model type owns its fields and is the full codec: `heads` say what the network must put out, `encode` draws targets,
+`loss` compares, `decode` reads maps back into poses. All four work on whole batches; points are in pixels of the
+network input. `decode` accepts NumPy arrays and torch tensors and returns NumPy rows; no file of this package imports
+torch.
+
+Laws (tests/model_types/laws.py): ``decode(encode(poses))`` returns the poses within 0.02 cell, up to the order of
+instances; a missing node stays missing; no animals in, none out; a shift by a stride shifts the result by exactly that;
+permuting nodes permutes the result; a batch equals its frames one by one; NumPy equals torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import array_api_compat
+
+from posewright.labels.skeleton import Skeleton
+from posewright.shapes import Array, DecodeOptions, HeadSpec, Maps, PoseBatch, Size
+
+
+class ModelType(Protocol):
+    """The contract of a model type."""
+
+    @property
+    def name(self) -> str:
+        """The type's key in a recipe's ``head_configs``."""
+
+    @property
+    def output_skeleton(self) -> Skeleton:
+        """The skeleton of the poses that `decode` returns."""
+
+    @property
+    def heads(self) -> tuple[HeadSpec, ...]:
+        """The outputs the network must have, in order."""
+
+    def encode(self, poses: PoseBatch, size: Size) -> dict[str, Array]:
+        """Draw targets ``[frame channel height width]`` by head for poses in an input of ``size``."""
+
+    def loss(self, outputs: Maps, targets: Maps, weights: Array | None = None) -> dict[str, Array]:
+        """Return the losses by head and, under ``loss``, their weighted total; ``weights [frame]`` scale frames."""
+
+    def decode(self, outputs: Maps, options: DecodeOptions) -> PoseBatch:
+        """Read poses, in pixels of the network input, from maps."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields this type is rebuilt from, skeleton included."""
+
+
+def mean_squared_error(output: Array, target: Array, weights: Array | None = None) -> Array:
+    """Return the mean squared error over all elements, each frame scaled by its weight (peer: 5.4)."""
+    xp = array_api_compat.array_namespace(target)
+    difference = xp.astype(output, target.dtype) - target
+    squared = difference * difference
+    if weights is not None:
+        squared = squared * weights[:, None, None, None]
+    return xp.mean(squared)
+
+
+def total_loss(losses: dict[str, Array], loss_weights: Mapping[str, float]) -> dict[str, Array]:
+    """Add the weighted total of the losses under ``loss``."""
+    return {**losses, "loss": sum(loss_weights[name] * value for name, value in losses.items())}

@@ -1,0 +1,59 @@
+"""Top-down: find the animals, crop each, find the nodes in the crop.
+
+Crops begin at whole pixels and their nodes are moved back by exactly that corner, so moving a crop moves nothing else
+(the peer adds the fractional corner and is off by half a pixel on average; interoperability page, 7.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posewright.geometry import crop_corner, cut
+from posewright.shapes import PoseBatch, Size
+
+
+@dataclass(frozen=True)
+class TopDown:
+    """A composition of two models.
+
+    Attributes:
+        locate: images ``[frame height width channel]`` to one-node instances in their pixels (the centroids).
+        describe: crops ``[crop side side channel]`` to exactly one instance a crop, in the crop's pixels.
+        crop_size_px: side of the crops.
+        min_nodes: instances with fewer nodes are dropped.
+    """
+
+    locate: Callable[[NDArray[np.uint8]], PoseBatch]
+    describe: Callable[[NDArray[np.uint8]], PoseBatch]
+    crop_size_px: int
+    min_nodes: int = 1
+
+    def predict(self, images: NDArray[np.uint8]) -> PoseBatch:
+        """Return the instances of each image; the raw score is the centroid's peak value."""
+        centroids = self.locate(images)
+        corners = crop_corner(centroids.points[:, 0], self.crop_size_px)
+        found = self.describe(self.crops(images, centroids.frame, corners))
+        poses = PoseBatch(
+            points=found.points + corners[:, None, :].astype(np.float32),
+            frame=centroids.frame,
+            n_frames=len(images),
+            node_scores=found.node_scores,
+            raw_scores=centroids.raw_scores,
+            class_ids=found.class_ids,
+            class_scores=found.class_scores,
+        )
+        return poses.rows((~np.isnan(poses.points[..., 0])).sum(axis=1) >= max(1, self.min_nodes))
+
+    def crops(
+        self, images: NDArray[np.uint8], frame: NDArray[np.int64], corners: NDArray[np.int64]
+    ) -> NDArray[np.uint8]:
+        """Cut the crops ``[crop side side channel]``; black outside the image."""
+        size = Size(self.crop_size_px, self.crop_size_px)
+        out = np.zeros((len(frame), size.height, size.width, images.shape[-1]), np.uint8)
+        for index, (image, (left, top)) in enumerate(zip(frame, corners.tolist(), strict=True)):
+            out[index] = cut(images[image], left, top, size)
+        return out

@@ -1,0 +1,1 @@
+"""Networks: a backbone promises levels, a decoder climbs them, heads read them. ``images -> levels -> maps``."""

@@ -1,0 +1,29 @@
+"""What a backbone promises: feature maps by stride, each with its number of channels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Level:
+    """One resolution of features: input pixels per cell, and channels."""
+
+    stride: int
+    channels: int
+
+
+class Backbone(Protocol):
+    """An encoder. The decoder is built from these facts and never from a backbone's name."""
+
+    skips: tuple[Level, ...]  #: from the finest to the coarsest; what the decoder may join
+    bottom: Level  #: the coarsest features; inputs must be multiples of its stride
+
+    def decoder_channels(self, stride: int) -> int:
+        """Return how many channels the decoder should have at ``stride``."""
+
+    def __call__(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Return the skips and the bottom features of images ``[batch channel height width]`` in 0 to 1."""

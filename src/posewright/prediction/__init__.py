@@ -1,0 +1,1 @@
+"""Prediction: frozen releases, and poses for every video with a state that says how it went."""

@@ -1,0 +1,152 @@
+"""Predict a batch of videos with one release: models are opened once, each video ends with files and a state.
+
+For each video, in this order: a finished product is kept; published files of the same key are adopted; else it is
+predicted. A video that failed is always tried again, for the file may have come since.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from posewright.config.stages import STAGE_VERSION
+from posewright.files import digest_of, write_json
+from posewright.prediction.contracts import Estimator, Tracker
+from posewright.prediction.product import STATUS_NAME, Product, kept_files
+from posewright.prediction.release import Release, read_release
+from posewright.prediction.status import Status, read_status, write_status
+from posewright.prediction.video import VideoTask, predict_video
+
+SCHEMA = 1
+_KEEP = ("poses", "frames", "slp")
+
+MakeTracker = Callable[[VideoTask, Mapping[str, Any] | None], Tracker | None]
+
+_log = logging.getLogger(__name__)
+
+
+def predict_videos(
+    release: Path,
+    videos: Sequence[Mapping[str, Any]],
+    settings: Mapping[str, Any],
+    work: Path,
+    published: Path,
+    manifest: Path,
+    make_tracker: MakeTracker,
+    open_estimator: Callable[[Release], Estimator] | None = None,
+) -> None:
+    """Predict videos and write the manifest that says where each product lies.
+
+    Args:
+        release: a ``release.json``.
+        videos: rows of the sheet.
+        settings: the section ``predict`` of the configuration, resolved; ``batch_size`` is the number of frames that
+            are predicted together.
+        work: undeclared work folder of prediction; the products go to ``products`` in it.
+        published: folder of this release's published videos.
+        manifest: the JSON file to write, when all videos have a state.
+        make_tracker: gives a video its own tracker, by the setting ``tracker``, or None for none.
+        open_estimator: loads the models, at most once; by default from the release's bundle.
+    """
+    opened = read_release(release)
+    batch = _Batch(opened, settings, work, published, make_tracker, open_estimator or _load)
+    entries: dict[str, Any] = {}
+    provenance: dict[str, Any] = {}
+    for row in videos:
+        task = VideoTask.from_row(row)
+        entries[task.video], provenance[task.video] = batch.video(task)
+        _log.info("%s: %s (%s)", task.video, entries[task.video]["state"], provenance[task.video]["how"])
+    write_json(manifest, {"schema": SCHEMA, "release": opened.name, "videos": entries, "provenance": provenance})
+
+
+def video_key(release_digest: str, settings: Mapping[str, Any], task: VideoTask) -> str:
+    """Return the digest of all that decides a video's product.
+
+    Thresholds, backend and dtype are part of the release's digest. Names of releases and ids of videos decide nothing,
+    nor do batch size, threads, chunks and limits.
+    """
+    keep = sorted(settings.get("keep") or _KEEP)
+    return digest_of(
+        {
+            "release": release_digest,
+            "settings": {"tracker": settings.get("tracker"), "keep": keep},
+            "video": task.science(),
+            "stage": STAGE_VERSION["predict_videos"],
+        }
+    )
+
+
+class _Batch:
+    """What the videos of a batch share."""
+
+    def __init__(
+        self,
+        release: Release,
+        settings: Mapping[str, Any],
+        work: Path,
+        published: Path,
+        make_tracker: MakeTracker,
+        open_estimator: Callable[[Release], Estimator],
+    ) -> None:
+        self._release = release
+        self._settings = settings
+        self._products = work / "products"
+        self._published = published
+        self._make_tracker = make_tracker
+        self._open_estimator = open_estimator
+        self._estimator: Estimator | None = None
+        self._tried: set[str] = set()
+
+    def video(self, task: VideoTask) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Bring one video to its product; return its entries for the manifest and the provenance."""
+        files = tuple(kept_files(list(self._settings.get("keep") or _KEEP)))
+        key = video_key(self._release.digest, self._settings, task)
+        product = Product(self._products / key, key, files)
+        status, how = self._bring(task, product)
+        entry = {"key": key, "product": str(product.folder), "state": status.state, "files": [*files, STATUS_NAME]}
+        return entry, how
+
+    def _bring(self, task: VideoTask, product: Product) -> tuple[Status, dict[str, Any]]:
+        status = product.status()
+        if status is not None and (status.state != "failed" or product.key in self._tried):
+            return status, {"how": "kept"}
+        published = self._published / task.video
+        adopted = product.adopt(published) if status is None else None
+        if adopted is not None:
+            return adopted, {"how": "adopted"}
+        self._tried.add(product.key)
+        earlier = status or _published_status(published, product.key)
+        return self._predict(task, product, 1 + (earlier.attempts if earlier else 0))
+
+    def _predict(self, task: VideoTask, product: Product, attempts: int) -> tuple[Status, dict[str, Any]]:
+        if self._estimator is None:
+            self._estimator = self._open_estimator(self._release)
+        with product.filling() as folder:
+            status, timings = predict_video(
+                task,
+                self._estimator,
+                self._make_tracker(task, self._settings.get("tracker")),
+                folder,
+                batch_size=int(self._settings.get("batch_size") or 8),
+                with_slp="slp" in (self._settings.get("keep") or _KEEP),
+            )
+            status = status.with_attempts(attempts)
+            for path in folder.iterdir():
+                if path.name not in product.files:
+                    path.unlink()
+            write_status(folder / STATUS_NAME, status, product.key)
+        return status, {"how": "predicted", **timings}
+
+
+def _published_status(folder: Path, key: str) -> Status | None:
+    """Return the status published for this key, whether or not its files are there."""
+    found = read_status(folder / STATUS_NAME)
+    return found[0] if found is not None and found[1] == key else None
+
+
+def _load(release: Release) -> Estimator:
+    from posewright.prediction.estimator import load_estimator
+
+    return load_estimator(release.models, release.options, release.backend)

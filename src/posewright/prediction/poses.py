@@ -1,0 +1,249 @@
+"""Poses on disk: ``poses.parquet`` and ``frames.parquet``, written as a stream and read as tidy tables.
+
+``poses.parquet`` has one row per predicted instance, ``frames.parquet`` one row per expected frame. Coordinates are
+pixels of the whole frame of the original video; NaN where a node was not found.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from posewright.labels.skeleton import Skeleton
+from posewright.shapes import PoseBatch
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+SCHEMA = 1
+POSES_NAME, FRAMES_NAME = "poses.parquet", "frames.parquet"
+
+_METADATA_KEY = b"posewright"
+_ROW_GROUP_ROWS = 65536
+_TRACK_TYPE = pa.dictionary(pa.int32(), pa.string())
+_FRAMES_SCHEMA = pa.schema(
+    [("frame", pa.int32()), ("time_s", pa.float64()), ("decoded", pa.bool_()), ("n_instances", pa.int16())]
+)
+
+
+def poses_schema(skeleton: Skeleton) -> pa.Schema:
+    """Return the columns of ``poses.parquet``; the file's metadata carries the skeleton."""
+    fixed = [
+        ("frame", pa.int32()),
+        ("time_s", pa.float64()),
+        ("instance", pa.int16()),
+        ("track", _TRACK_TYPE),
+        ("instance_score", pa.float32()),
+        ("raw_score", pa.float32()),
+    ]
+    nodes = [(f"{what}_{node}", pa.float32()) for node in skeleton.nodes for what in ("x", "y", "score")]
+    metadata = json.dumps({"schema": SCHEMA, "skeleton": skeleton.to_json()}).encode()
+    return pa.schema(fixed + nodes, metadata={_METADATA_KEY: metadata})
+
+
+class _TableWriter:
+    """Gathers columns and writes them in row groups, so that memory does not grow with the video."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._writer = pq.ParquetWriter(path, schema, compression="zstd")
+        self._waiting: list[pa.Table] = []
+        self._n_waiting = 0
+
+    def add(self, columns: Sequence[Any]) -> None:
+        """Append rows, given as one array a column."""
+        arrays = [pa.array(column, type=field.type) for column, field in zip(columns, self._schema, strict=True)]
+        table = pa.Table.from_arrays(arrays, schema=self._schema)
+        self._waiting.append(table)
+        self._n_waiting += table.num_rows
+        if self._n_waiting >= _ROW_GROUP_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        table = pa.concat_tables(self._waiting).unify_dictionaries().combine_chunks()
+        self._writer.write_table(table, row_group_size=_ROW_GROUP_ROWS)
+        self._waiting, self._n_waiting = [], 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if self._waiting and error is None:
+                self._flush()
+        finally:
+            self._writer.close()
+
+
+class PosesWriter(_TableWriter):
+    """Writes ``poses.parquet`` in the order of frames."""
+
+    def __init__(self, path: Path, skeleton: Skeleton) -> None:
+        super().__init__(path, poses_schema(skeleton))
+
+    def add_poses(
+        self, frames: Sequence[int], times_s: Sequence[float], poses: PoseBatch, tracks: Sequence[str | None]
+    ) -> None:
+        """Append the instances of a batch; ``frames`` and ``times_s`` belong to its images, ``tracks`` to its rows."""
+        if not len(poses):
+            return
+        image = np.asarray(poses.frame, dtype=np.int64)
+        points = np.asarray(poses.points, dtype=np.float32)
+        scores = np.asarray(poses.node_scores, dtype=np.float32)
+        raw_scores = np.nan if poses.raw_scores is None else poses.raw_scores
+        columns: list[Any] = [
+            np.asarray(frames, dtype=np.int32)[image],
+            np.asarray(times_s, dtype=np.float64)[image],
+            _number_within(image),
+            pa.array(tracks, type=pa.string()).dictionary_encode().cast(_TRACK_TYPE),
+            np.asarray(poses.instance_scores, dtype=np.float32),
+            np.broadcast_to(np.asarray(raw_scores, dtype=np.float32), len(poses)),
+        ]
+        for node in range(poses.n_nodes):
+            columns += [points[:, node, 0].copy(), points[:, node, 1].copy(), scores[:, node].copy()]
+        self.add(columns)
+
+
+class FramesWriter(_TableWriter):
+    """Writes ``frames.parquet``."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, _FRAMES_SCHEMA)
+
+    def add_frames(
+        self,
+        frames: Sequence[int],
+        times_s: Sequence[float],
+        decoded: Sequence[bool],
+        n_instances: Sequence[int],
+    ) -> None:
+        """Append frames in order; a time that is not known is NaN."""
+        self.add(
+            [
+                np.asarray(frames, dtype=np.int32),
+                np.asarray(times_s, dtype=np.float64),
+                np.asarray(decoded, dtype=bool),
+                np.asarray(n_instances, dtype=np.int16),
+            ]
+        )
+
+
+def read_skeleton(path: Path) -> Skeleton:
+    """Return the skeleton that a ``poses.parquet`` carries."""
+    metadata = pq.read_schema(path).metadata or {}
+    return Skeleton.from_json(json.loads(metadata[_METADATA_KEY])["skeleton"])
+
+
+def pose_chunks(path: Path, rows: int = _ROW_GROUP_ROWS) -> Iterator[dict[str, Any]]:
+    """Yield ``poses.parquet`` in chunks: NumPy columns, ``points [row node xy]`` and ``scores [row node]``."""
+    skeleton = read_skeleton(path)
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=rows):
+            yield _chunk(batch, skeleton)
+
+
+def frame_chunks(path: Path, rows: int = _ROW_GROUP_ROWS) -> Iterator[dict[str, Any]]:
+    """Yield ``frames.parquet`` in chunks of NumPy columns."""
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=rows):
+            yield {name: batch[name].to_numpy(zero_copy_only=False) for name in batch.schema.names}
+
+
+def read_poses(path: Path) -> pd.DataFrame:
+    """Return the tidy table: one row per frame, instance and node, with x, y and score.
+
+    Args:
+        path: a ``poses.parquet``, or the folder that holds it.
+    """
+    import pandas as pd
+
+    path = _poses_path(path)
+    skeleton = read_skeleton(path)
+    wide = pq.read_table(path).to_pandas()
+    n_nodes = len(skeleton.nodes)
+    tidy = wide[["frame", "time_s", "instance", "track", "instance_score", "raw_score"]]
+    tidy = tidy.loc[tidy.index.repeat(n_nodes)].reset_index(drop=True)
+    tidy["node"] = pd.Categorical(list(skeleton.nodes) * len(wide), categories=list(skeleton.nodes))
+    for what in ("x", "y", "score"):
+        tidy[what] = wide[[f"{what}_{node}" for node in skeleton.nodes]].to_numpy(dtype=np.float32).ravel()
+    return tidy
+
+
+def read_xarray(path: Path) -> xr.Dataset:
+    """Return a data set with named axes: ``position (frame, space, node, individual)`` and ``confidence``.
+
+    Individuals are the tracks; a video without tracks has the number of the instance within its frame instead. Frames
+    are those of ``frames.parquet`` beside it, with or without animals.
+    """
+    import xarray as xr
+
+    path = _poses_path(path)
+    skeleton = read_skeleton(path)
+    table = pq.read_table(path.parent / FRAMES_NAME)
+    frames = table["frame"].to_numpy()
+    names = [name for chunk in pose_chunks(path) for name in _individuals(chunk)]
+    individuals = sorted(set(names), key=lambda name: (len(name), name))
+    column = {name: i for i, name in enumerate(individuals)}
+    position = np.full((len(frames), 2, len(skeleton.nodes), len(individuals)), np.nan, np.float32)
+    confidence = np.full((len(frames), len(skeleton.nodes), len(individuals)), np.nan, np.float32)
+    for chunk in pose_chunks(path):
+        rows = np.searchsorted(frames, chunk["frame"])
+        who = np.array([column[name] for name in _individuals(chunk)], dtype=np.int64)
+        position[rows, :, :, who] = chunk["points"].transpose(0, 2, 1)
+        confidence[rows, :, who] = chunk["scores"]
+    return xr.Dataset(
+        {
+            "position": (("frame", "space", "node", "individual"), position),
+            "confidence": (("frame", "node", "individual"), confidence),
+        },
+        coords={
+            "frame": frames,
+            "time_s": ("frame", table["time_s"].to_numpy()),
+            "decoded": ("frame", table["decoded"].to_numpy()),
+            "space": ["x", "y"],
+            "node": list(skeleton.nodes),
+            "individual": individuals,
+        },
+    )
+
+
+def _poses_path(path: Path) -> Path:
+    return path / POSES_NAME if path.is_dir() else path
+
+
+def _chunk(batch: pa.RecordBatch, skeleton: Skeleton) -> dict[str, Any]:
+    """Return the columns of one chunk as NumPy arrays, coordinates and scores stacked by node."""
+    chunk: dict[str, Any] = {
+        name: batch[name].to_numpy(zero_copy_only=False)
+        for name in ("frame", "time_s", "instance", "instance_score", "raw_score")
+    }
+    chunk["track"] = batch["track"].to_pylist()
+    stacked = {
+        what: np.stack([batch[f"{what}_{node}"].to_numpy() for node in skeleton.nodes], axis=1)
+        for what in ("x", "y", "score")
+    }
+    chunk["points"] = np.stack([stacked["x"], stacked["y"]], axis=-1)
+    chunk["scores"] = stacked["score"]
+    return chunk
+
+
+def _individuals(chunk: dict[str, Any]) -> list[str]:
+    """Return a name for each row: its track, else its number within the frame."""
+    numbers = chunk["instance"].tolist()
+    return [str(number) if track is None else track for track, number in zip(chunk["track"], numbers, strict=True)]
+
+
+def _number_within(image: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.int16]]:
+    """Return 0, 1, 2 … for the rows of each image; rows are sorted by image."""
+    begins = np.searchsorted(image, image, side="left")
+    return (np.arange(len(image)) - begins).astype(np.int16)

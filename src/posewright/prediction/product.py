@@ -1,0 +1,111 @@
+"""Products: the finished files of a predicted video, in a folder named by the key of all that decides them.
+
+A product folder appears whole, by rename. Losing that rename to another job with the same key is no error: both hold
+the same. Published files of the same key can be adopted back, so the work folder may be purged.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from posewright.prediction.poses import FRAMES_NAME, POSES_NAME
+from posewright.prediction.status import Status, read_status, write_status
+from posewright.prediction.video import SLP_NAME
+
+STATUS_NAME = "status.json"
+
+_FILE_OF = {"poses": POSES_NAME, "frames": FRAMES_NAME, "slp": SLP_NAME}
+_RENAME_ATTEMPTS = 5
+
+
+def kept_files(keep: list[str]) -> list[str]:
+    """Return the file names behind the words of the setting ``keep``, the status left out."""
+    return [_FILE_OF[word] for word in _FILE_OF if word in keep]
+
+
+@dataclass(frozen=True)
+class Product:
+    """The place of one video's product.
+
+    Attributes:
+        folder: its folder, there or not.
+        key: digest of all that decides the files.
+        files: names of the files it has beside ``status.json``.
+    """
+
+    folder: Path
+    key: str
+    files: tuple[str, ...]
+
+    def status(self) -> Status | None:
+        """Return the status if the product is complete."""
+        return _complete(self.folder, self.key, self.files)
+
+    def adopt(self, published: Path) -> Status | None:
+        """Take published files of the same key back; return their status, or None if they are not complete."""
+        status = _complete(published, self.key, self.files)
+        if status is None or status.state == "failed":
+            return None
+        with self.filling() as folder:
+            for name in self.files:
+                if name == SLP_NAME:  # people save into it: a link would carry their edits everywhere
+                    shutil.copyfile(published / name, folder / name)
+                else:
+                    _link(published / name, folder / name)
+            write_status(folder / STATUS_NAME, status, self.key)
+        return status
+
+    @contextmanager
+    def filling(self) -> Iterator[Path]:
+        """Yield an empty folder that becomes the product when the block ends well, and vanishes if not."""
+        products = self.folder.parent
+        products.mkdir(parents=True, exist_ok=True)
+        job = os.environ.get("SLURM_JOB_ID", str(os.getpid()))
+        name = tempfile.mkdtemp(dir=products, prefix=f".{self.key[:16]}.{socket.gethostname()}.{job}.")
+        folder = Path(name)
+        try:
+            umask = os.umask(0)
+            os.umask(umask)
+            folder.chmod(0o777 & ~umask)  # mkdtemp makes private folders; results belong to the group
+            yield folder
+            self._put_in_place(folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _put_in_place(self, folder: Path) -> None:
+        """Give the filled folder the product's name; an incomplete or failed product there makes room."""
+        for attempt in range(_RENAME_ATTEMPTS):
+            try:
+                folder.rename(self.folder)
+                return
+            except OSError:
+                there = self.status()
+                if there is not None and there.state != "failed":
+                    return  # another job was faster, with the same content
+                if not self.folder.exists() and attempt:
+                    raise
+                shutil.rmtree(self.folder, ignore_errors=True)
+        raise OSError(f"{str(self.folder)!r} cannot be replaced")
+
+
+def _complete(folder: Path, key: str, files: tuple[str, ...]) -> Status | None:
+    """Return the status of a folder that holds all files under this key, else None."""
+    found = read_status(folder / STATUS_NAME)
+    if found is None or found[1] != key or not all((folder / name).is_file() for name in files):
+        return None
+    return found[0]
+
+
+def _link(source: Path, target: Path) -> None:
+    """Link a file, or copy it where the file systems differ or allow no links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

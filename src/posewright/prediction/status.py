@@ -1,0 +1,70 @@
+"""The state of a predicted video: what was expected, what was delivered, and why the two differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from posewright.files import read_json, write_json
+
+SCHEMA = 1
+
+State = Literal["ok", "partial", "failed", "excluded"]
+
+
+@dataclass(frozen=True)
+class Status:
+    """What became of one video.
+
+    Attributes:
+        state: ``ok``, ``partial``, ``failed`` or ``excluded``.
+        reason: one word for a state other than ``ok``, else empty.
+        message: the same in a sentence, else empty.
+        frames_expected: frames the row asks for, by the container's account; 0 where that is unknown.
+        frames_decoded: frames that were decoded.
+        frames_predicted: frames the release was run on, with or without animals in them.
+        frames_missing: first and last frame of each range that was expected and not decoded.
+        attempts: how many times the video was tried.
+    """
+
+    state: State
+    reason: str = ""
+    message: str = ""
+    frames_expected: int = 0
+    frames_decoded: int = 0
+    frames_predicted: int = 0
+    frames_missing: tuple[tuple[int, int], ...] = ()
+    attempts: int = 1
+
+    def with_attempts(self, attempts: int) -> Status:
+        """Return the same outcome of a later attempt."""
+        return replace(self, attempts=attempts)
+
+
+def write_status(path: Path, status: Status, key: str) -> None:
+    """Write a product's ``status.json``; ``publish_video`` adds the names of video and release."""
+    write_json(path, {"schema": SCHEMA, "key": key, **asdict(status)})
+
+
+def read_status(path: Path) -> tuple[Status, str] | None:
+    """Return a status and the key of its product; None if there is no readable one."""
+    try:
+        value: dict[str, Any] = read_json(path)
+        missing = tuple((int(first), int(last)) for first, last in value["frames_missing"])
+        fields = {name: value[name] for name in Status.__dataclass_fields__}
+        return Status(**{**fields, "frames_missing": missing}), str(value["key"])
+    except (FileNotFoundError, NotADirectoryError, KeyError, TypeError, ValueError):
+        return None
+
+
+def ranges(frames: Iterable[int]) -> tuple[tuple[int, int], ...]:
+    """Return ascending frame numbers as (first, last) of each run."""
+    runs: list[tuple[int, int]] = []
+    for frame in frames:
+        if runs and runs[-1][1] == frame - 1:
+            runs[-1] = (runs[-1][0], frame)
+        else:
+            runs.append((frame, frame))
+    return tuple(runs)

@@ -1,0 +1,260 @@
+"""Predict one video: decode ahead, estimate in batches, track, and write as a stream. Memory does not grow.
+
+A video always yields its files and a status. Faults of the data become a state; faults of the machine are raised.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from posewright.errors import InputError
+from posewright.geometry import Transform, cut
+from posewright.labels.skeleton import Skeleton
+from posewright.prediction.ahead import ahead
+from posewright.prediction.contracts import Estimator, Tracker
+from posewright.prediction.poses import FRAMES_NAME, POSES_NAME, FramesWriter, PosesWriter
+from posewright.prediction.slp import SlpVideo, write_poses_slp
+from posewright.prediction.status import Status, ranges
+from posewright.samples.video import Frame, VideoFault, VideoInfo, open_frames, probe
+from posewright.shapes import PoseBatch, Size
+
+SLP_NAME = "poses.slp"
+
+_BATCHES_AHEAD = 2
+#: How much shorter than its container says a video may end, where that is an estimate: pictures may end before sound.
+_END_TOLERANCE_S = 1.0
+_END_TOLERANCE_PART = 0.02
+
+
+@dataclass(frozen=True)
+class VideoTask:
+    """What is asked of one video: the fields of its row in the sheet that decide what comes out.
+
+    Attributes:
+        video: its id.
+        path: as the sheet spells it.
+        start: first frame.
+        stop: frame to stop before; None for all.
+        roi: part of the frame to predict, as x0, y0, x1, y1 in whole pixels (the last two excluded); None for all.
+        n_animals: how many animals there are; None if unknown.
+        exclude: not to be predicted.
+    """
+
+    video: str
+    path: str
+    start: int = 0
+    stop: int | None = None
+    roi: tuple[int, int, int, int] | None = None
+    n_animals: int | None = None
+    exclude: bool = False
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """Return the task of a row of the sheet, given as JSON; other columns have no part in it."""
+        roi = row.get("roi")
+        if isinstance(roi, str):
+            roi = [float(side) for side in roi.split(",")] if roi.strip() else None
+        if roi is not None and len(roi) != 4:
+            raise InputError(f"Video {row['video']!r} has the roi {roi}; write four numbers x0,y0,x1,y1.")
+        stop, n_animals = row.get("stop"), row.get("n_animals")
+        return cls(
+            video=str(row["video"]),
+            path=str(row["path"]),
+            start=int(row.get("start") or 0),
+            stop=None if stop is None else int(stop),
+            roi=None if roi is None else (round(roi[0]), round(roi[1]), round(roi[2]), round(roi[3])),
+            n_animals=None if n_animals is None else int(n_animals),
+            exclude=bool(row.get("exclude")),
+        )
+
+    def science(self) -> dict[str, Any]:
+        """Return what determines the result, as JSON; the id is not part of it."""
+        return {
+            "path": self.path,
+            "start": self.start,
+            "stop": self.stop,
+            "roi": None if self.roi is None else list(self.roi),
+            "n_animals": self.n_animals,
+            "exclude": self.exclude,
+        }
+
+
+@dataclass
+class _Counts:
+    """What has been seen of the stream so far."""
+
+    next_frame: int
+    decoded: int = 0
+    predicted: int = 0
+    last_time_s: float = 0.0
+    lost: list[int] = field(default_factory=list)
+
+
+def predict_video(
+    task: VideoTask,
+    estimator: Estimator,
+    tracker: Tracker | None,
+    folder: Path,
+    batch_size: int = 8,
+    with_slp: bool = True,
+) -> tuple[Status, dict[str, float]]:
+    """Predict one video into a folder and return its state, with timings for the provenance."""
+    started = time.monotonic()
+    info: VideoInfo | None = None
+    try:
+        if task.exclude:
+            status = Status("excluded", "excluded", "the sheet excludes this video")
+            _write_nothing(folder, estimator.skeleton)
+        else:
+            info = probe(Path(task.path))
+            status = _predict_frames(task, info, estimator, tracker, folder, batch_size)
+    except VideoFault as fault:
+        status = Status("failed", fault.reason, fault.message)
+        _write_nothing(folder, estimator.skeleton)
+    if with_slp:
+        write_poses_slp(folder / POSES_NAME, folder / FRAMES_NAME, folder / SLP_NAME, _slp_video(task, info))
+    seconds = time.monotonic() - started
+    return status, {"seconds": seconds, "frames_per_s": status.frames_predicted / seconds if seconds else 0.0}
+
+
+def _predict_frames(
+    task: VideoTask, info: VideoInfo, estimator: Estimator, tracker: Tracker | None, folder: Path, batch_size: int
+) -> Status:
+    """Run the stream from frames to files; return what came of it."""
+    if tracker is not None:
+        tracker.reset()
+    counts = _Counts(next_frame=task.start)
+    frames = open_frames(Path(task.path), task.start, task.stop)
+    with (
+        PosesWriter(folder / POSES_NAME, estimator.skeleton) as poses_out,
+        FramesWriter(folder / FRAMES_NAME) as frames_out,
+    ):
+        for batch in ahead(_batches(frames, batch_size), _BATCHES_AHEAD):
+            poses = _estimate(batch, task, estimator)
+            tracks = _track(poses, tracker)
+            numbers, times_s = [frame.index for frame in batch], [frame.time_s for frame in batch]
+            decoded = [frame.image is not None for frame in batch]
+            poses_out.add_poses(numbers, times_s, poses, tracks)
+            frames_out.add_frames(numbers, times_s, decoded, np.bincount(poses.frame, minlength=len(batch)).tolist())
+            _count(counts, batch)
+        expected_stop = _expected_stop(task, info, counts)
+        absent = range(counts.next_frame, expected_stop)
+        for begin in range(absent.start, absent.stop, 65536):
+            part = range(begin, min(begin + 65536, absent.stop))
+            nothing = [0] * len(part)
+            frames_out.add_frames(part, [float("nan")] * len(part), [False] * len(part), nothing)
+    return _status(task, counts, absent)
+
+
+def _batches(frames: Iterator[Frame], batch_size: int) -> Iterator[list[Frame]]:
+    """Gather frames into batches."""
+    batch: list[Frame] = []
+    for frame in frames:
+        batch.append(frame)
+        if len(batch) == batch_size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _estimate(batch: list[Frame], task: VideoTask, estimator: Estimator) -> PoseBatch:
+    """Return the poses of a batch in full-frame pixels; frames without an image have none."""
+    kept = [i for i, frame in enumerate(batch) if frame.image is not None]
+    images = [frame.image for frame in batch if frame.image is not None]
+    if not images:
+        return _no_poses(len(batch), len(estimator.skeleton.nodes))
+    if task.roi is not None:
+        left, top, right, bottom = task.roi
+        images = [cut(image, left, top, Size(bottom - top, right - left)) for image in images]
+    poses = estimator.predict(np.stack(images))
+    if task.roi is not None:
+        poses = poses.with_points(Transform.crop(task.roi[0], task.roi[1]).inverse().apply(np.asarray(poses.points)))
+    return replace(poses, frame=np.asarray(kept)[np.asarray(poses.frame, dtype=np.int64)], n_frames=len(batch))
+
+
+def _track(poses: PoseBatch, tracker: Tracker | None) -> list[str | None]:
+    """Return the track of each row; frames that could not be decoded pass in time, without animals."""
+    if tracker is None:
+        return [None] * len(poses)
+    return [name for i in range(poses.n_frames) for name in tracker.update(poses.of_frame(i))]
+
+
+def _count(counts: _Counts, batch: list[Frame]) -> None:
+    decoded = sum(frame.image is not None for frame in batch)
+    counts.decoded += decoded
+    counts.predicted += decoded
+    counts.lost += [frame.index for frame in batch if frame.image is None]
+    counts.next_frame = batch[-1].index + 1
+    counts.last_time_s = batch[-1].time_s
+
+
+def _expected_stop(task: VideoTask, info: VideoInfo, counts: _Counts) -> int:
+    """Return the frame the video should reach, by the row and the container's account.
+
+    A container that lists its frames is believed. An estimate from rate and length is believed only if the stream also
+    ends clearly before its time is up: with a variable rate the number alone says little.
+    """
+    if task.stop is not None and counts.next_frame >= task.stop:
+        return task.stop
+    expected = info.n_frames_hint
+    if not info.hint_is_count:
+        tolerance = min(_END_TOLERANCE_S, _END_TOLERANCE_PART * info.duration_s) + (2 / info.fps if info.fps else 0.0)
+        if counts.last_time_s + tolerance >= info.duration_s:
+            expected = counts.next_frame
+    expected = max(expected, counts.next_frame)
+    return expected if task.stop is None else min(expected, task.stop)
+
+
+def _status(task: VideoTask, counts: _Counts, absent: range) -> Status:
+    """Return the state that follows from the counts."""
+    n_expected = absent.stop - task.start
+    result = Status(
+        state="ok",
+        frames_expected=max(n_expected, 0),
+        frames_decoded=counts.decoded,
+        frames_predicted=counts.predicted,
+        frames_missing=_joined(ranges(counts.lost), absent),
+    )
+    if counts.decoded == 0:
+        message = f"{task.path!r} has no frame that can be decoded from frame {task.start} on"
+        return replace(result, state="failed", reason="no_frames", message=message)
+    if absent:
+        message = f"{task.path!r} ends at frame {absent.start}, where {absent.stop} were expected"
+        return replace(result, state="partial", reason="truncated", message=message)
+    if counts.lost:
+        message = f"{task.path!r} has {len(counts.lost)} frames that cannot be decoded"
+        return replace(result, state="partial", reason="undecodable_frames", message=message)
+    return result
+
+
+def _joined(missing: tuple[tuple[int, int], ...], absent: range) -> tuple[tuple[int, int], ...]:
+    """Return the ranges with that at the end added, without listing each of its frames."""
+    if not absent:
+        return missing
+    if missing and missing[-1][1] == absent.start - 1:
+        return (*missing[:-1], (missing[-1][0], absent.stop - 1))
+    return (*missing, (absent.start, absent.stop - 1))
+
+
+def _write_nothing(folder: Path, skeleton: Skeleton) -> None:
+    """Write both tables without rows."""
+    with PosesWriter(folder / POSES_NAME, skeleton), FramesWriter(folder / FRAMES_NAME):
+        pass
+
+
+def _slp_video(task: VideoTask, info: VideoInfo | None) -> SlpVideo:
+    if info is None:
+        return SlpVideo(task.path)
+    return SlpVideo(task.path, info.size, info.channels, info.n_frames_hint, info.fps)
+
+
+def _no_poses(n_frames: int, n_nodes: int) -> PoseBatch:
+    empty = np.zeros((0, n_nodes))
+    return PoseBatch(np.zeros((0, n_nodes, 2)), np.zeros(0, np.int64), n_frames, empty, np.zeros(0))

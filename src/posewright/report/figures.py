@@ -1,0 +1,241 @@
+"""Figures as SVG data URIs: drawn without a display, colour-blind safe, the same bytes for the same numbers."""
+
+from __future__ import annotations
+
+import base64
+import io
+import warnings
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter, StrMethodFormatter
+
+from posewright.report.gather import TrainedModel
+from posewright.report.measures import Curve, NodeError, UnitDifferences
+
+#: Okabe and Ito's palette without yellow and black, dark colours first: they stand out on white.
+METHOD_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_LINE_STYLES = ("-", "--", "-.", ":")  # a second sign beside colour, for print in gray
+_MARKERS = ("o", "s", "^", "D", "v", "P")
+
+_INK, _QUIET, _GRID = "#24292f", "#6b7280", "#e5e7eb"
+_STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10.0,
+    "text.parse_math": False,  # a method called $x$ is a name, not a formula
+    "text.color": _INK,
+    "axes.edgecolor": "#9ca3af",
+    "axes.labelcolor": _INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10.5,
+    "axes.titlelocation": "left",
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": _GRID,
+    "xtick.color": _QUIET,
+    "ytick.color": _QUIET,
+    "xtick.labelcolor": _INK,
+    "ytick.labelcolor": _INK,
+    "legend.frameon": False,
+    "svg.fonttype": "path",  # looks the same on a machine without the font
+    "svg.hashsalt": "posewright",
+}
+_WIDTH_IN, _HEIGHT_IN = 5.4, 3.5
+_LEGEND_ROW_IN = 0.22
+_LONGEST_NAME = 28
+
+
+def pck_figure(curves: Mapping[str, Curve], mark_px: float | None) -> str:
+    """Draw the part of nodes found within a distance, one line per method; the primary threshold is marked."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        for place, (name, curve) in enumerate(curves.items()):
+            axes.plot(curve.x, curve.y, label=short(name), **_line(place))
+        if mark_px is not None:
+            axes.axvline(mark_px, color=_QUIET, linewidth=1, linestyle=(0, (2, 3)))
+            axes.annotate(
+                f"{mark_px:g} px", (mark_px, 0.02), (4, 0), textcoords="offset points", color=_QUIET, fontsize=9
+            )
+        axes.set(xlabel="distance from the truth (px)", ylabel="part of visible body parts", ylim=(0, 1.02))
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+        axes.set_xlim(left=0)
+        _legend(figure, curves)
+
+    return _svg(draw, _WIDTH_IN, _HEIGHT_IN + _legend_height_in(curves))
+
+
+def error_coverage_figure(curves: Mapping[str, Curve]) -> str:
+    """Draw the median error against the part of nodes covered, as the score threshold falls."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        for place, (name, curve) in enumerate(curves.items()):
+            axes.plot(curve.x, curve.y, label=short(name), **_line(place))
+            if len(curve.x):
+                axes.plot(curve.x[-1:], curve.y[-1:], _MARKERS[place % len(_MARKERS)], color=method_colour(place))
+        axes.set(
+            xlabel="coverage: part of visible body parts found", ylabel="median error of these (px)", xlim=(0, 1.02)
+        )
+        axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+        axes.set_ylim(bottom=0)
+        _legend(figure, curves)
+
+    return _svg(draw, _WIDTH_IN, _HEIGHT_IN + _legend_height_in(curves))
+
+
+def node_figure(errors: Mapping[str, Sequence[NodeError]]) -> str:
+    """Draw each body part's median error with a line to its 90th percentile, one row a part, one mark a method."""
+    nodes = list(dict.fromkeys(error.node for listed in errors.values() for error in listed))
+    spread = 0.22 if len(errors) > 1 else 0.0
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        for place, (name, listed) in enumerate(errors.items()):
+            offset = spread * (2 * place / max(len(errors) - 1, 1) - 1)
+            rows = [nodes.index(error.node) + offset for error in listed]
+            medians = [error.median_px for error in listed]
+            axes.hlines(
+                rows, medians, [error.p90_px for error in listed], color=method_colour(place), linewidth=1.4, alpha=0.55
+            )
+            axes.plot(
+                medians,
+                rows,
+                _MARKERS[place % len(_MARKERS)],
+                color=method_colour(place),
+                markersize=6,
+                label=short(name),
+            )
+        axes.set_yticks(range(len(nodes)), [short(node) for node in nodes])
+        axes.set(xlabel="error where found (px)", ylim=(len(nodes) - 0.4, -0.6))
+        axes.set_xlim(left=0)
+        axes.grid(False, axis="y")
+        _legend(figure, errors)
+
+    return _svg(draw, _WIDTH_IN, max(_HEIGHT_IN, 0.8 + 0.3 * len(nodes)) + _legend_height_in(errors))
+
+
+def differences_figure(pairs: Sequence[UnitDifferences], metric: str, margin: float | None, *, percent: bool) -> str:
+    """Draw each unit's difference as a dot, the mean with its interval as a bar, the margin of equality as a band."""
+    scale = 100.0 if percent else 1.0
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        if margin is not None:
+            axes.axvspan(-scale * margin, scale * margin, color="#eef2f7", zorder=0)
+        axes.axvline(0, color=_QUIET, linewidth=1)
+        for row, pair in enumerate(pairs):
+            jitter = np.linspace(-0.14, 0.14, len(pair.differences)) if len(pair.differences) > 1 else [0.0]
+            axes.plot(
+                scale * pair.differences,
+                row + 0.22 + np.asarray(jitter),
+                "o",
+                color="#9ca3af",
+                markersize=4.5,
+                markeredgewidth=0,
+            )
+            if pair.low is not None and pair.high is not None:
+                axes.hlines(row - 0.12, scale * pair.low, scale * pair.high, color=METHOD_COLOURS[0], linewidth=2.4)
+            if pair.estimate is not None:
+                axes.plot([scale * pair.estimate], [row - 0.12], "D", color=METHOD_COLOURS[0], markersize=7)
+        labels = [f"{short(pair.method_a)}\nminus {short(pair.method_b)}" for pair in pairs]
+        axes.set_yticks(range(len(pairs)), labels)
+        axes.set(xlabel=f"difference in {metric}{' (points)' if percent else ''}", ylim=(len(pairs) - 0.4, -0.6))
+        axes.grid(False, axis="y")
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, symmetric=False))
+
+    return _svg(draw, _WIDTH_IN, max(2.3, 1.1 + 0.95 * len(pairs)))
+
+
+def training_figure(models: Sequence[TrainedModel]) -> str | None:
+    """Draw training and validation loss of one recipe's models; None when no log holds a loss."""
+    drawn = [(model, model.log) for model in models if model.log is not None and _losses(model.log)]
+    if not drawn:
+        return None
+    unit = "step" if all("step" in log.columns for _, log in drawn) else "epoch"
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        smallest = np.inf
+        for place, (_, log) in enumerate(drawn):
+            for name, colour, words in (
+                ("train/loss", _QUIET, "training"),
+                ("val/loss", METHOD_COLOURS[0], "validation"),
+            ):
+                if name not in log.columns:
+                    continue
+                points = log[[unit, name]].dropna()
+                smallest = min(smallest, float(points[name].min())) if len(points) else smallest
+                axes.plot(
+                    points[unit],
+                    points[name],
+                    color=colour,
+                    linewidth=1.4,
+                    alpha=0.85,
+                    linestyle=_LINE_STYLES[place % len(_LINE_STYLES)] if len(drawn) > 1 else "-",
+                    label=words if place == 0 else "_",
+                )
+        if smallest > 0:
+            axes.set_yscale("log")
+            axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.set(xlabel="optimiser step" if unit == "step" else "epoch", ylabel="loss")
+        _legend(figure, ("training", "validation"))
+
+    return _svg(draw, _WIDTH_IN, 3.1)
+
+
+def method_colour(place: int) -> str:
+    """Return the colour of the method at a place in the page's order."""
+    return METHOD_COLOURS[place % len(METHOD_COLOURS)]
+
+
+def short(name: str) -> str:
+    """Return a name that fits on a figure: one line, cut with an ellipsis."""
+    line = " ".join(str(name).split())
+    return line if len(line) <= _LONGEST_NAME else line[: _LONGEST_NAME - 1] + "…"
+
+
+def _legend(figure: Figure, names: Collection[str]) -> None:
+    """Put the legend above the axes, where it covers no data however many methods there are."""
+    figure.legend(loc="outside upper left", ncols=_legend_columns(names), borderaxespad=0.1, columnspacing=1.6)
+
+
+def _legend_height_in(names: Collection[str]) -> float:
+    return -(-len(names) // _legend_columns(names)) * _LEGEND_ROW_IN
+
+
+def _legend_columns(names: Collection[str]) -> int:
+    longest = max(len(short(name)) for name in names)
+    return 1 if longest > 18 else 2 if longest > 10 else 3
+
+
+def _line(place: int) -> dict[str, Any]:
+    return {
+        "color": method_colour(place),
+        "linestyle": _LINE_STYLES[place % len(_LINE_STYLES)],
+        "linewidth": 2.0,
+    }
+
+
+def _losses(log: pd.DataFrame) -> bool:
+    return any(name in log.columns and log[name].notna().any() for name in ("train/loss", "val/loss"))
+
+
+def _svg(draw: Callable[[Figure], None], width_in: float, height_in: float) -> str:
+    """Draw a figure and return it as a data URI. It holds no time and no random id: equal input, equal page."""
+    with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # a name in a script the font lacks shows as boxes
+        figure = Figure(figsize=(width_in, height_in), layout="constrained")
+        FigureCanvasSVG(figure)
+        draw(figure)
+        stream = io.BytesIO()
+        figure.savefig(stream, format="svg", metadata={"Date": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(stream.getvalue()).decode("ascii")

@@ -1,0 +1,1 @@
+"""Samples: frames read from videos, stored once, augmented and turned into training batches."""

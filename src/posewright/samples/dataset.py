@@ -1,0 +1,232 @@
+"""Training samples: stored frames, or crops about one animal each, as batches of source images and drawn numbers.
+
+Every batch is a pure function of (seed, step): a resumed training sees what an uninterrupted one would have seen.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset, Sampler
+
+from posewright.config.data import Augmentation
+from posewright.errors import InputError
+from posewright.geometry import Transform, anchor_points, crop_corner, cut, scaled_size
+from posewright.labels.model import LabelSet
+from posewright.samples.augment import Batch
+from posewright.samples.preprocess import Preprocess
+from posewright.samples.store import FrameStore
+from posewright.samples.variation import Variation, draw_variation, no_variation, sample_generator
+from posewright.shapes import Size
+
+BatchKey = tuple[int, tuple[int, ...]]  #: (step, indices of its samples)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One sample before variation.
+
+    Attributes:
+        image: ``[height width channel]`` uint8; beyond ``inner`` it is padding.
+        inner: size of the real image in it.
+        points: ``[instance node xy]`` pixels of the image.
+        centre: (x, y) that turning and scaling leave in place, in pixels of the image.
+        home: where the centre lies in the network's input, in its pixels.
+    """
+
+    image: NDArray[np.uint8]
+    inner: Size
+    points: NDArray[np.float32]
+    centre: tuple[float, float]
+    home: tuple[float, float]
+
+
+class Sources(Protocol):
+    """A list of samples, all with one input size."""
+
+    content: Size  #: the part of the network's input that shows the image
+    output: Size  #: the network's input, padded
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Source: ...
+
+
+class FrameSources:
+    """Whole labelled frames, with all their animals."""
+
+    def __init__(self, labels: LabelSet, store: FrameStore, preprocess: Preprocess) -> None:
+        self._frames = labels.frames
+        self._store = store
+        self._preprocess = preprocess
+        sizes = [scaled_size(store.size_of(frame.key), preprocess.scale) for frame in labels.frames]
+        self.content = Size(max(size.height for size in sizes), max(size.width for size in sizes))
+        self.output = self.content.padded(preprocess.multiple)
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __getitem__(self, index: int) -> Source:
+        """Return the frame at the network's scale, padded to the common size."""
+        frame = self._frames[index]
+        scaled, transform = self._preprocess.scaled(self._store[frame.key])
+        inner = Size(*scaled.shape[:2])
+        centre = ((inner.width - 1) / 2, (inner.height - 1) / 2)
+        points = transform.apply(frame.points.astype(np.float32))
+        return Source(cut(scaled, 0, 0, self.output), inner, points, centre, centre)
+
+
+class CropSources:
+    """One crop for each labelled animal, centred on its anchor.
+
+    Args:
+        labels: frames whose animals are cropped; animals without a visible node are passed over.
+        store: their pixels.
+        preprocess: with a crop size.
+        anchor: the node crops are centred on; None for the mean of the visible nodes.
+        reach: side of the source image as a multiple of the crop: above 1 leaves room for turning and scaling.
+    """
+
+    def __init__(
+        self, labels: LabelSet, store: FrameStore, preprocess: Preprocess, anchor: int | None, reach: float
+    ) -> None:
+        if preprocess.crop_size_px is None:
+            raise ValueError("crops need a crop size")
+        self._store = store
+        self._preprocess = preprocess
+        self._frames = labels.frames
+        self._anchors: list[NDArray[np.float64]] = [anchor_points(frame.points, anchor) for frame in labels.frames]
+        self._animals = [
+            (index, row)
+            for index, anchors in enumerate(self._anchors)
+            for row in np.flatnonzero(~np.isnan(anchors[:, 0])).tolist()
+        ]
+        side = preprocess.crop_size_px
+        # an odd number of added pixels would move the crop's centre by half a pixel
+        self._side = side + 2 * math.ceil((reach - 1) * side / 2)
+        self.content = scaled_size(Size(side, side), preprocess.scale)
+        self.output = self.content.padded(preprocess.multiple)
+
+    def __len__(self) -> int:
+        return len(self._animals)
+
+    def __getitem__(self, index: int) -> Source:
+        """Return the animal's crop at the network's scale, larger than the network sees where there is reach."""
+        frame_index, row = self._animals[index]
+        frame = self._frames[frame_index]
+        anchor = self._anchors[frame_index][row]
+        left, top = crop_corner(anchor, self._side).tolist()
+        patch = cut(self._store[frame.key], left, top, Size(self._side, self._side))
+        scaled, scaling = self._preprocess.scaled(patch)
+        transform = Transform.crop(left, top).then(scaling)
+        inner = Size(*scaled.shape[:2])
+        points = transform.apply(frame.points[row : row + 1].astype(np.float32))
+        # The middle pixel of the source and of the crop show the same pixel of the frame.
+        middle = _scaled_middle(self._side, inner.width)
+        home = _scaled_middle(self._preprocess.crop_size_px or 0, self.content.width)
+        return Source(scaled, inner, points, (middle, middle), (home, home))
+
+
+def _scaled_middle(side: int, scaled_side: int) -> float:
+    """Return where pixel ``side // 2`` lies after resizing a square to ``scaled_side``."""
+    return (side // 2 + 0.5) * scaled_side / side - 0.5
+
+
+class Batches(Dataset[Batch]):
+    """Whole batches by key: ``batches[(step, indices)]``.
+
+    Args:
+        sources: the samples.
+        augmentation: how they are varied; None leaves them as they are.
+        seed: of the training.
+        jitter_px: largest extra shift per axis, in pixels of the network's input.
+    """
+
+    def __init__(self, sources: Sources, augmentation: Augmentation | None, seed: int, jitter_px: float = 0.0) -> None:
+        self.sources = sources
+        self._augmentation = augmentation
+        self._seed = seed
+        self._jitter_px = jitter_px
+
+    def __getitem__(self, key: BatchKey) -> Batch:
+        """Return the batch of a step; the same key always gives the same batch."""
+        step, indices = key
+        samples = [self.sources[index] for index in indices]
+        drawn = [self._draw(sample, step, position) for position, sample in enumerate(samples)]
+        counts = [len(sample.points) for sample in samples]
+        images = np.stack([sample.image.transpose(2, 0, 1) for sample in samples])
+        return Batch(
+            images=torch.from_numpy(images),
+            points=torch.from_numpy(np.concatenate([sample.points for sample in samples])),
+            frame=torch.from_numpy(np.repeat(np.arange(len(samples)), counts)),
+            matrices=torch.from_numpy(np.stack([variation.matrix for variation in drawn])),
+            intensity=torch.tensor([_intensity(variation) for variation in drawn], dtype=torch.float32),
+            inner=torch.tensor([[s.inner.width, s.inner.height] for s in samples], dtype=torch.float32),
+            noise_seed=int(sample_generator(self._seed, step, 2**20).integers(2**62)),
+            output=self.sources.output,
+            content=self.sources.content,
+        )
+
+    def _draw(self, sample: Source, step: int, position: int) -> Variation:
+        if self._augmentation is None:
+            return no_variation(sample.centre, sample.home)
+        rng = sample_generator(self._seed, step, position)
+        return draw_variation(self._augmentation, rng, sample.inner, sample.centre, sample.home, self._jitter_px)
+
+
+def _intensity(variation: Variation) -> tuple[float, ...]:
+    return (variation.brightness, variation.contrast, variation.noise, variation.noise_mean, *variation.uniform)
+
+
+class TrainingOrder(Sampler[BatchKey]):
+    """The keys of one epoch's batches; samples come in a new seeded order at each pass, endlessly.
+
+    Args:
+        n_samples: size of the data set.
+        batch_size: samples a step; passes run on over the border of batches and epochs.
+        steps_per_epoch: steps an epoch.
+        seed: of the training.
+    """
+
+    def __init__(self, n_samples: int, batch_size: int, steps_per_epoch: int, seed: int) -> None:
+        if n_samples == 0:
+            raise InputError("there is nothing to train on: no labelled animal on the train side; label more frames")
+        self._n = n_samples
+        self._batch_size = batch_size
+        self._steps = steps_per_epoch
+        self._seed = seed
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that iteration yields (called by Lightning)."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return self._steps
+
+    def __iter__(self) -> Iterator[BatchKey]:
+        for step in range(self._epoch * self._steps, (self._epoch + 1) * self._steps):
+            yield step, tuple(self._sample(step * self._batch_size + place) for place in range(self._batch_size))
+
+    def _sample(self, place: int) -> int:
+        sweep, index = divmod(place, self._n)
+        return int(_order(self._n, self._seed, sweep)[index])
+
+
+@functools.lru_cache(maxsize=2)  # a pass asks for its order again and again; a batch may touch two passes
+def _order(n_samples: int, seed: int, sweep: int) -> NDArray[np.int64]:
+    """Return the order of one pass through the samples."""
+    return np.random.Generator(np.random.Philox(key=[seed, sweep + 2**32])).permutation(n_samples)
+
+
+def in_order(n_samples: int, batch_size: int) -> Sequence[BatchKey]:
+    """Return the keys that go through all samples once; the last batch may be smaller."""
+    starts = range(0, n_samples, batch_size)
+    return [(step, tuple(range(start, min(start + batch_size, n_samples)))) for step, start in enumerate(starts)]

@@ -1,0 +1,1 @@
+"""Tracking: names for animals that last over frames."""

@@ -1,0 +1,1 @@
+"""Training: a split and a recipe to a model folder."""

@@ -1,0 +1,91 @@
+"""What watches a training: the log, the clock, and why it ended."""
+
+from __future__ import annotations
+
+import csv
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import Callback
+
+from posewright.errors import InputError
+from posewright.files import atomic_path
+
+
+class TrainingLog(Callback):
+    """Writes ``training_log.csv``, a row an epoch, and says each row in a line.
+
+    The rows are part of the checkpoint, so a resumed training writes the same file as an uninterrupted one (but for the
+    seconds).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.rows: list[dict[str, float]] = []
+        self._seconds_before = 0.0
+        self._begun = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training so far, those of interrupted runs included up to their last checkpoint."""
+        return self._seconds_before + time.monotonic() - self._begun
+
+    def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        """Start the clock."""
+        self._begun = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        """Write the epoch's row; validation has run before."""
+        values = {name: float(value) for name, value in trainer.callback_metrics.items() if "/" in name}
+        if not math.isfinite(values["train/loss"]):
+            raise InputError(
+                f"the training loss is {values['train/loss']} in epoch {trainer.current_epoch}; lower the learning "
+                "rate (trainer_config.optimizer.lr) or set posewright.gradient_clip"
+            )
+        row = {
+            "epoch": trainer.current_epoch,
+            "step": trainer.global_step,
+            **{name: values[name] for name in sorted(values)},
+            "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
+            "seconds": round(self.seconds, 2),
+        }
+        self.rows.append(row)
+        with atomic_path(self._path) as temporary, temporary.open("w", newline="") as stream:
+            writer = csv.DictWriter(stream, fieldnames=list(row))
+            writer.writeheader()
+            writer.writerows(self.rows)
+        print(
+            f"epoch {row['epoch']}: step {row['step']}, train/loss {row['train/loss']:.3e}, "
+            f"val/loss {row.get('val/loss', math.nan):.3e}, learning rate {row['learning_rate']:.1e}, "
+            f"{row['seconds']:.0f} s",
+            flush=True,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return rows and clock."""
+        return {"rows": self.rows, "seconds": self.seconds}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where a checkpoint was written."""
+        self.rows = list(state["rows"])
+        self._seconds_before = state["seconds"]
+
+
+class TimeBudget(Callback):
+    """Ends the training at the end of the epoch in which the budget is used up, or sooner if an epoch is long."""
+
+    def __init__(self, log: TrainingLog, minutes: float) -> None:
+        self._log = log
+        self._seconds = 60 * minutes
+        self.used_up = False
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule, outputs: Any, batch: Any, index: int
+    ) -> None:
+        """Stop after this batch when the time is over; Lightning still validates and saves."""
+        if self._log.seconds >= self._seconds:
+            self.used_up = True
+            trainer.should_stop = True

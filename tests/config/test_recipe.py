@@ -1,0 +1,139 @@
+"""Recipes: the peer's keys verbatim, what determines the weights, and what is not built yet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from posewright.config.recipe import load_recipe, set_aside_notes
+from posewright.config.sections import read_yaml
+from posewright.config.sleap_nn import SET_ASIDE
+from posewright.errors import InputError, InputProblems
+
+RECIPES = Path(__file__).resolve().parents[2] / "config" / "recipes"
+
+
+def recipe(head: str = "centroid", **sections: Any) -> dict[str, Any]:
+    model = {"backbone_config": {"unet": {}}, "head_configs": {head: {}}}
+    return {"model_config": model, **sections}
+
+
+def test_defaults_are_the_peers() -> None:
+    found = load_recipe(recipe())
+    assert (found.model_type, found.backbone, found.max_stride) == ("centroid", "unet", 16)
+    assert found.network.backbone_config.unet is not None
+    assert found.network.backbone_config.unet.filters == 32
+    assert found.network.head_configs.centroid is not None
+    assert found.network.head_configs.centroid.confmaps.sigma == 5.0
+    assert found.trainer_config.optimizer.lr == 1e-4
+    assert found.trainer_config.lr_scheduler is not None
+    assert found.trainer_config.lr_scheduler.reduce_lr_on_plateau is not None
+
+
+def test_giving_only_intensity_leaves_geometric_on() -> None:
+    found = load_recipe(recipe(data_config={"augmentation_config": {"intensity": {}}}))
+    assert found.data_config.augmentation_config is not None
+    assert found.data_config.augmentation_config.geometric is not None
+    off = load_recipe(recipe(data_config={"augmentation_config": {"geometric": None}}))
+    assert off.data_config.augmentation_config is not None
+    assert off.data_config.augmentation_config.geometric is None
+
+
+def test_a_resolved_recipe_reads_back_equal() -> None:
+    for path in RECIPES.glob("*.yaml"):
+        found = load_recipe(path)
+        assert load_recipe(found.to_json()) == found
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_shipped_recipes_are_named_after_their_type_and_can_be_trained(path: Path) -> None:
+    found = load_recipe(path)
+    assert path.name == f"{found.model_type}.{found.backbone}.yaml"
+    found.require_trainable()
+
+
+def test_workers_devices_and_order_do_not_count_as_science() -> None:
+    plain = load_recipe(recipe()).science()
+    trainer = {"train_data_loader": {"num_workers": 4}, "trainer_accelerator": "cpu", "enable_progress_bar": False}
+    model = {"head_configs": {"centroid": {"confmaps": {}}}, "backbone_config": {"unet": {"in_channels": 3}}}
+    assert load_recipe({"trainer_config": trainer, "model_config": model, "name": "x"}).science() == plain
+    for changed in ({"optimizer": {"lr": 1e-3}}, {"train_data_loader": {"batch_size": 8}}):
+        assert load_recipe(recipe(trainer_config=changed)).science() != plain
+
+
+def test_keys_the_workflow_owns_are_set_aside_and_listed() -> None:
+    data = {"train_labels_path": ["a.slp"], "skeletons": [], "preprocessing": {"tiling": {"enabled": False}}}
+    found = load_recipe(recipe(data_config=data, trainer_config={"seed": 3, "ckpt_dir": "x", "save_ckpt": True}))
+    assert set(found.set_aside) == {
+        "data_config.train_labels_path",
+        "data_config.skeletons",
+        "data_config.preprocessing.tiling",
+        "trainer_config.seed",
+        "trainer_config.ckpt_dir",
+        "trainer_config.save_ckpt",
+    }
+    assert all(key in SET_ASIDE for key in found.set_aside)
+    assert len(set_aside_notes(found)) == len(found.set_aside)
+
+
+def test_configs_saved_by_the_peer_are_recipes(shared_data: Path) -> None:
+    found = sorted((shared_data / "sleap-nn-models").glob("v0.3.5/*/training_config.yaml"))
+    assert found
+    for path in found:
+        assert load_recipe(path).model_type in read_yaml(path)["model_config"]["head_configs"]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (recipe(trainer_confg={}), "did you mean 'trainer_config'?"),
+        (recipe(data_config={"preprocessing": {"crop_sze": 3}}), "data_config.preprocessing.crop_sze: unknown key"),
+        (recipe(data_config={"preprocessing": {"ensure_rgb": True, "ensure_grayscale": True}}), "cannot both be true"),
+        (
+            recipe(data_config={"augmentation_config": {"geometric": {"rotation_min": 20}}}),
+            "rotation_min 20.0 lies above",
+        ),
+        (recipe(trainer_config={"max_epochs": "ten"}), "found 'ten': should be a valid integer"),
+        ({"model_config": {"backbone_config": {"unet": {}}, "head_configs": {}}}, "exactly one model type is needed"),
+        (
+            {"model_config": {"backbone_config": {"unet": {"max_stride": 12}}, "head_configs": {"centroid": {}}}},
+            "found 12",
+        ),
+        ({"data_config": {}}, "key model_config: the key is missing"),
+    ],
+)
+def test_faults_are_said_in_words(value: dict[str, Any], expected: str) -> None:
+    with pytest.raises(InputProblems) as caught:
+        load_recipe(value)
+    assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("head", "backbone", "trainer", "key"),
+    [
+        ("multi_class_bottomup", {"unet": {}}, {}, "head_configs.multi_class_bottomup"),
+        ("centroid", {"convnext": {}}, {}, "backbone_config.convnext"),
+        ("centroid", {"swint": {}}, {}, "backbone_config.swint"),
+        ("centroid", {"unet": {"stacks": 2}}, {}, "unet.stacks"),
+        ("centroid", {"unet": {"middle_block": False}}, {}, "unet.middle_block"),
+        ("centroid", {"unet": {}}, {"lr_scheduler": {"cosine_annealing_warmup": {}}}, "cosine_annealing_warmup"),
+        ("centroid", {"unet": {}}, {"online_hard_keypoint_mining": {"online_mining": True}}, "online_mining"),
+    ],
+)
+def test_what_is_not_built_parses_and_is_refused_for_training(
+    head: str, backbone: dict[str, Any], trainer: dict[str, Any], key: str
+) -> None:
+    value = {"model_config": {"backbone_config": backbone, "head_configs": {head: {}}}, "trainer_config": trainer}
+    with pytest.raises(InputError, match="not available yet in this version") as caught:
+        load_recipe(value).require_trainable()
+    assert key in str(caught.value)
+
+
+def test_augmentation_and_weights_that_are_not_built_are_refused() -> None:
+    data = {"augmentation_config": {"geometric": {"flip_p": 0.5, "erase_p": 0.1}}}
+    value = recipe(data_config=data)
+    value["model_config"]["pretrained_backbone_weights"] = "best.ckpt"
+    keys = [key.rpartition(".")[2] for key, _ in load_recipe(value).unavailable()]
+    assert sorted(keys) == ["erase_p", "flip_p", "pretrained_backbone_weights"]

@@ -1,0 +1,56 @@
+"""Budgets and ledgers from folders that tell much or nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from posewright.evaluation.budget import models_digest, read_budget
+from posewright.evaluation.ledger import append_test_evaluation, configurations_scored
+
+
+def _model(folder: Path, **training: object) -> Path:
+    folder.mkdir()
+    (folder / "model.json").write_text(json.dumps({"weights_sha256": folder.name, "training": training}))
+    return folder
+
+
+def test_top_down_counts_both_networks(tmp_path: Path) -> None:
+    one = _model(tmp_path / "a", steps=250, seconds=100.0, parameters=10, stopped_by="plateau")
+    two = _model(tmp_path / "b", steps=1200, seconds=300.0, parameters=20, stopped_by="plateau")
+    budget = read_budget([one, two])
+    assert {name: budget[name] for name in ("steps", "seconds", "parameters", "converged")} == {
+        "steps": 1450,
+        "seconds": 400.0,
+        "parameters": 30,
+        "converged": True,
+    }
+
+
+def test_a_cap_means_not_converged(tmp_path: Path) -> None:
+    one = _model(tmp_path / "a", stopped_by="plateau")
+    two = _model(tmp_path / "b", stopped_by="max_minutes")
+    assert read_budget([one, two])["converged"] is False
+
+
+def test_a_foreign_folder_tells_nothing_or_what_its_log_says(tmp_path: Path) -> None:
+    assert read_budget([tmp_path])["seconds"] is None
+    assert read_budget([tmp_path])["converged"] is None
+    (tmp_path / "training_log.csv").write_text("epoch,step,train/loss,seconds\n0,49,0.1,10.5\n1,99,,21.0\n")
+    assert (read_budget([tmp_path])["steps"], read_budget([tmp_path])["seconds"]) == (99.0, 21.0)
+
+
+def test_the_digest_of_a_method_forgets_the_order_of_its_models(tmp_path: Path) -> None:
+    one, two = _model(tmp_path / "a"), _model(tmp_path / "b")
+    assert models_digest([one, two]) == models_digest([two, one]) != models_digest([one])
+
+
+def test_the_ledger_counts_configurations_not_repetitions(tmp_path: Path) -> None:
+    ledger = tmp_path / "deep" / "ledger.tsv"
+    assert configurations_scored(ledger, "t") == 0
+    for test, method, models in (("t", "a", "1"), ("t", "a", "1"), ("t", "a", "2"), ("u", "a", "3")):
+        append_test_evaluation(ledger, test_digest=test, method=method, models_digest=models)
+    assert configurations_scored(ledger, "t") == 2
+    lines = ledger.read_text().splitlines()
+    assert lines[0].split("\t") == ["time", "test_digest", "method", "models_digest"]
+    assert len(lines) == 5

@@ -1,0 +1,116 @@
+"""The stage, with a real (untrained) model on a real labelled video, and its small decisions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import sleap_io
+import torch
+
+from posewright.config.recipe import load_recipe
+from posewright.errors import InputError
+from posewright.evaluation.compare import compare_methods
+from posewright.evaluation.evaluate import evaluate_method, in_node_order, units_of
+from posewright.evaluation.ledger import configurations_scored
+from posewright.files import read_json, write_json
+from posewright.labels.read import read_labels
+from posewright.labels.skeleton import Skeleton
+from posewright.labels.write import write_labels
+from posewright.networks.network import build_network
+from posewright.networks.weights import weights_digest
+from posewright.samples.store import FrameStore, store_frames
+from posewright.shapes import PoseBatch
+from posewright.training.planning import make_plan
+
+RECIPE = {
+    "data_config": {"preprocessing": {"scale": 0.25}},
+    "model_config": {
+        "backbone_config": {"unet": {"filters": 4, "max_stride": 8, "output_stride": 2}},
+        "head_configs": {"single_instance": {"confmaps": {"sigma": 2.5, "output_stride": 2}}},
+    },
+}
+
+
+@pytest.fixture
+def inputs(shared_data: Path, tmp_path: Path) -> dict[str, Any]:
+    """Split, store and an untrained model for the two labelled frames of the toy robot."""
+    labels = read_labels([shared_data / "tiny" / "robot.slp"])
+    store = tmp_path / "store" / "store.json"
+    store_frames(labels, store)
+    split = tmp_path / "split"
+    write_labels(labels, split / "test.slp")
+    units = [[frame.video, frame.frame, f"v0/b{frame.frame}", "test"] for frame in labels.frames]
+    write_json(split / "split.json", {"digest": "d", "by": "block", "unit": "block", "fold": 0, "units": units})
+    plan = make_plan(load_recipe(RECIPE), labels, FrameStore(store), 0, "d")
+    torch.manual_seed(0)
+    weights = build_network(plan.recipe, plan.model_type.heads, plan.preprocess.channels).state_dict()
+    model = tmp_path / "model"
+    model.mkdir()
+    torch.save({"state_dict": weights}, model / "best.ckpt")
+    training = {"steps": 0, "seconds": 1.0, "parameters": 1, "stopped_by": "max_steps"}
+    write_json(
+        model / "model.json", {**plan.to_json(), "weights_sha256": weights_digest(weights), "training": training}
+    )
+    return {"models": [model], "split": split, "store": store}
+
+
+def test_the_whole_stage(inputs: dict[str, Any], tmp_path: Path) -> None:
+    out = tmp_path / "evaluation" / "robot" / "fold2_seed7" / "test"
+    ledger = tmp_path / "ledger.tsv"
+    evaluate_method(
+        method="robot",
+        side="test",
+        label_source="human",
+        complete=True,
+        out=out,
+        options={"backend": "torch", "peak_threshold": -1.0, "batch": 2},
+        ledger=ledger,
+        **inputs,
+    )
+    metrics = read_json(out / "metrics.json")
+    assert (metrics["method"], metrics["fold"], metrics["seed"], metrics["side"]) == ("robot", 2, 7, "test")
+    assert metrics["counts"]["frames"] == 2
+    assert metrics["split"]["n_units"] == 2 and metrics["split"]["n_videos"] == 1
+    assert metrics["budget"]["converged"] is False
+    assert metrics["throughput"]["frames_per_s"] > 0
+    assert configurations_scored(ledger, metrics["test_digest"]) == 1
+    written = sleap_io.load_slp(str(out / "predictions.slp"), open_videos=False)
+    assert sum(len(frame.instances) for frame in written) == metrics["counts"]["predicted"]
+    assert set(pd.read_parquet(out / "instances.parquet")["unit"]) == set(
+        pd.read_parquet(out / "keypoints.parquet")["unit"]
+    )
+    compare_methods(evaluations=[out], settings={"primary": "pck_5px"}, out=tmp_path / "comparison")
+    assert read_json(tmp_path / "comparison" / "summary.json")["banner"] == "conclusions concern this recording only"
+
+
+def test_an_unknown_option_is_named(inputs: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="'peak_treshold'; did you mean 'peak_threshold'"):
+        evaluate_method(
+            method="robot",
+            side="test",
+            label_source="human",
+            complete=True,
+            out=tmp_path / "out",
+            options={"peak_treshold": 0.1},
+            **inputs,
+        )
+
+
+def test_frames_the_split_does_not_know_are_an_error() -> None:
+    record = {"units": [[0, 1, "a", "test"]]}
+    assert units_of(record, [(0, 1)]) == {(0, 1): "a"}
+    with pytest.raises(InputError, match="make the split again"):
+        units_of(record, [(0, 1), (0, 2)])
+
+
+def test_nodes_go_by_name() -> None:
+    poses = PoseBatch(np.arange(6.0).reshape(1, 3, 2), np.array([0]), 1, np.array([[0.1, 0.2, 0.3]]))
+    moved = in_node_order(poses, Skeleton(("a", "b", "c")), Skeleton(("c", "x", "a")))
+    np.testing.assert_array_equal(moved.points[0], [[4.0, 5.0], [np.nan, np.nan], [0.0, 1.0]])
+    np.testing.assert_array_equal(moved.node_scores[0], [0.3, np.nan, 0.1])
+    with pytest.raises(InputError, match="share none"):
+        in_node_order(poses, Skeleton(("a", "b", "c")), Skeleton(("x", "y")))

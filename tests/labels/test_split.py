@@ -1,0 +1,179 @@
+"""Laws of the split: deterministic, stable, disjoint, complete, shared across folds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from posewright.errors import InputError
+from posewright.files import read_json
+from posewright.labels.model import LabelSet
+from posewright.labels.read import read_labels
+from posewright.labels.split import Split, leakage, split_labels, write_split
+
+from .make_labels import make_labels
+
+VIDEOS = tuple(f"v{number}.mp4" for number in range(60))
+EVERY = [(video, frame) for video in range(60) for frame in (3, 400)]
+
+
+def split(labels: LabelSet, by: Any = "block", val: float = 0.1, test: float = 0.2, **more: Any) -> Split:
+    return split_labels(labels, by=by, val=val, test=test, **more)
+
+
+def keys(part: LabelSet) -> set[tuple[int, int]]:
+    return {frame.key for frame in part.frames}
+
+
+def sides(made: Split) -> dict[str, str]:
+    return {group: side for group, (side, _) in made.groups.items()}
+
+
+@pytest.mark.parametrize("by", ["video", "block"])
+@pytest.mark.parametrize("seed", range(5))
+def test_every_frame_is_accounted_for_once_and_groups_are_whole(by: str, seed: int) -> None:
+    labels = make_labels(EVERY + [(0, frame) for frame in range(500, 900)], VIDEOS)
+    made = split(labels, by=by, seed=seed)
+    parts = [keys(made.train), keys(made.val), keys(made.test), set(made.dropped)]
+    assert sum(map(len, parts)) == len(labels.frames)
+    assert set().union(*parts) == keys(labels)
+    assert leakage(made)["groups_on_two_sides"] == []
+    assert sum(count for _, count in made.groups.values()) == len(labels.frames) == len(made.units)
+
+
+@pytest.mark.parametrize("by", ["video", "block"])
+def test_equal_inputs_give_equal_splits_and_another_seed_another(by: str) -> None:
+    labels = make_labels(EVERY, VIDEOS)
+    assert split(labels, by=by).digest == split(labels, by=by).digest
+    assert split(labels, by=by).units == split(labels, by=by).units
+    assert split(labels, by=by, seed=1).digest != split(labels, by=by).digest
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.sets(st.integers(0, 3000), min_size=300, max_size=500),
+    st.sets(st.integers(0, 6000), max_size=100),
+    st.integers(0, 9),
+)
+def test_adding_labels_moves_no_block(first: set[int], more: set[int], seed: int) -> None:
+    few = split(make_labels([(0, frame) for frame in first]), seed=seed, block_frames=30)
+    many = split(make_labels([(0, frame) for frame in first | more]), seed=seed, block_frames=30)
+    if not few.notes:
+        assert sides(few).items() <= sides(many).items()
+        assert keys(few.train) <= keys(many.train)
+        assert keys(few.test) <= keys(many.test)
+
+
+def test_adding_videos_moves_no_video() -> None:
+    few = split(make_labels(EVERY[:60], VIDEOS[:30]), by="video")
+    many = split(make_labels(EVERY, VIDEOS), by="video")
+    assert not few.notes
+    assert sides(few).items() <= sides(many).items()
+
+
+@pytest.mark.parametrize(("val", "test"), [(0.1, 0.2), (0.1, 0.1), (0.2, 0.2), (0.15, 0.1), (0.1, 0.0), (0.0, 0.3)])
+@pytest.mark.parametrize("seed", range(3))
+def test_blocks_keep_the_wanted_parts(val: float, test: float, seed: int) -> None:
+    labels = make_labels([(0, frame) for frame in range(0, 10_000, 5)])
+    made = split(labels, val=val, test=test, block_frames=50, gap_frames=0, seed=seed)
+    assert len(made.val.frames) / len(labels.frames) == pytest.approx(val, abs=0.02)
+    assert len(made.test.frames) / len(labels.frames) == pytest.approx(test, abs=0.02)
+
+
+@pytest.mark.parametrize("gap", [0, 1, 7, 60])
+def test_training_keeps_its_distance_from_other_blocks(gap: int) -> None:
+    made = split(make_labels([(0, frame) for frame in range(3000)]), gap_frames=gap)
+    nearest = leakage(made)["nearest_train_frame"]
+    assert min(nearest.values()) == gap + 1
+    assert bool(made.dropped) == (gap > 0)
+    assert {side for _, _, _, side in made.units} == {"train", "val", "test"} | ({"dropped"} if gap else set())
+
+
+def test_auto_gap_is_a_tenth_of_a_block() -> None:
+    labels = make_labels([(0, frame) for frame in range(3000)])
+    assert split(labels, block_frames=50).gap_frames == 5
+    assert split(make_labels(EVERY, VIDEOS), by="video").gap_frames == 0
+
+
+@pytest.mark.parametrize("by", ["video", "block"])
+def test_folds_share_the_test_and_each_other_group_validates_once(by: str) -> None:
+    labels = make_labels([*EVERY, *((0, frame) for frame in range(500, 4500, 20))], VIDEOS)
+    made = [split(labels, by=by, folds=4, fold=fold, gap_frames=0) for fold in range(4)]
+    assert len({frozenset(keys(one.test)) for one in made}) == 1
+    validated = [key for one in made for key in keys(one.val)]
+    assert sorted(validated) == sorted(keys(labels) - keys(made[0].test))
+    assert len({one.digest for one in made}) == 4
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_few_groups_still_fill_every_side(seed: int) -> None:
+    labels = make_labels([(video, 1) for video in range(3)], VIDEOS[:3])
+    made = split(labels, by="video", seed=seed)
+    assert sorted(sides(made).values()) == ["test", "train", "val"]
+    assert split(labels, by="video", test=0.0, seed=seed).test.frames == ()
+
+
+def test_a_side_that_cannot_be_filled_is_told_with_a_remedy() -> None:
+    with pytest.raises(InputError, match=r"1 group by video cannot fill train and val and test; split\.by: block"):
+        split(make_labels([(0, 1), (0, 99)]), by="video")
+    with pytest.raises(InputError, match=r"2 groups by block .* lower split\.block_frames \(50; the labels span 99"):
+        split(make_labels([(0, 1), (0, 99)]))
+    with pytest.raises(InputError, match="No frame is left to train on"):
+        split(make_labels([(0, frame) for frame in range(500)]), gap_frames=5000)
+
+
+def test_settings_that_make_no_sense_are_told() -> None:
+    labels = make_labels([(0, 1)])
+    with pytest.raises(InputError, match="nothing to train on"):
+        split(labels, val=0.5, test=0.5)
+    with pytest.raises(InputError, match="Fold 2 does not exist"):
+        split(labels, folds=2, fold=2)
+
+
+def test_named_groups_stay_together_and_must_be_known() -> None:
+    labels = make_labels([(video, 1) for video in range(40)], VIDEOS[:40])
+    groups = {video: f"animal{video // 4}" for video in range(40)}
+    made = split(labels, by="animal", groups=groups)
+    assert set(made.groups) == set(groups.values())
+    of_video = {video: side for video, _, _, side in made.units}
+    assert all(of_video[video] == of_video[video - video % 4] for video in range(40))
+    del groups[7]
+    with pytest.raises(InputError, match=r"not known for v7\.mp4"):
+        split(labels, by="animal", groups=groups)
+
+
+def test_sides_given_by_hand_are_kept() -> None:
+    labels = make_labels([(0, 1), (1, 1), (2, 1)], VIDEOS[:3])
+    made = split(labels, by="file", groups={0: "val", 1: "train", 2: "test"})
+    assert (keys(made.train), keys(made.val), keys(made.test)) == ({(1, 1)}, {(0, 1)}, {(2, 1)})
+    with pytest.raises(InputError, match="no labelled video on the test side"):
+        split(labels, by="file", groups={0: "val", 1: "train", 2: "train"})
+
+
+def test_the_digest_sees_membership_only(tmp_path: Path) -> None:
+    labels = make_labels(EVERY, VIDEOS)
+    assert split(labels, by="video").digest == split(make_labels(EVERY, VIDEOS, animals=2), by="video").digest
+    assert split(labels, by="video").digest != split(make_labels(EVERY[:-1], VIDEOS), by="video").digest
+
+
+def test_the_folder_holds_the_sides_and_the_whole_story(shared_data: Path, tmp_path: Path) -> None:
+    labels = read_labels([shared_data / "mouse-openfield" / "config.yaml"])
+    made = split(labels, test=0.1, block_frames=6)
+    write_split(made, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["split.json", "test.slp", "train.slp", "val.slp"]
+    story = read_json(tmp_path / "split.json")
+    assert story["schema"] == 1
+    assert story["unit"] == story["by"] == "block"
+    assert len(story["units"]) == 116
+    assert story["videos"] == ["labeled-data/m4s1"]
+    assert story["groups"][0].keys() == {"group", "side", "frames"}
+    assert story["dropped_frames"] == len(made.dropped)
+    for side in ("train", "val", "test"):
+        assert read_labels([tmp_path / f"{side}.slp"]).frames == getattr(made, side).frames
+        assert sum(group["frames"] for group in story["groups"] if group["side"] == side) >= len(
+            getattr(made, side).frames
+        )

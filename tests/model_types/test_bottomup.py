@@ -1,0 +1,83 @@
+"""The laws, for several animals and their grouping; and what grouping must not lose."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from posewright.errors import InputError
+from posewright.labels.skeleton import Skeleton
+from posewright.model_types.bottomup import BottomUp
+from posewright.shapes import DecodeOptions, PoseBatch, Size
+
+from . import laws
+
+
+def several(sigma: float, stride: int) -> tuple[PoseBatch, Size]:
+    size = Size(97 * stride + 1, 110 * stride - 1)
+    return laws.animals(11, 12, 4, size, laws.apart_px(sigma, stride), 1.01 * stride), size
+
+
+def bottomup(skeleton: Skeleton, sigma: float, stride: int, paf_stride: int | None = None) -> BottomUp:
+    return BottomUp(skeleton, stride, sigma, paf_stride or stride, 2.0 * stride**2)
+
+
+@laws.strides
+@laws.grid
+def test_round_trip_and_noise(sigma: float, stride: int) -> None:
+    poses, size = several(sigma, stride)
+    model_type = bottomup(laws.SKELETON, sigma, stride)
+    laws.check_round_trip(model_type, poses, poses, size, stride)
+    laws.check_noise(model_type, poses, poses, size, stride)
+
+
+def test_fields_may_be_coarser_than_the_confidence_maps() -> None:
+    poses, size = several(2.5, 2)
+    laws.check_round_trip(bottomup(laws.SKELETON, 2.5, 2, paf_stride=4), poses, poses, size, 2)
+
+
+@laws.strides
+def test_shift_batch_torch_permutation(stride: int) -> None:
+    poses, size = several(1.5, stride)
+    model_type = bottomup(laws.SKELETON, 1.5, stride)
+    laws.check_shift(model_type, poses, size, stride)
+    laws.check_batch_is_loop(model_type, poses, size)
+    laws.check_torch_is_numpy(model_type, poses, size)
+    order = [3, 0, 6, 2, 5, 1, 4]
+    laws.check_permutation(model_type, bottomup(laws.permuted_skeleton(order), 1.5, stride), order, poses, size)
+
+
+def test_every_edge_and_every_root_counts() -> None:
+    """The peer follows edges from one root: here two roots point at one node, and a chain hangs on the second."""
+    skeleton = Skeleton(("a", "b", "c", "d"), ((0, 1), (2, 1), (2, 3)))
+    points = np.array([[[10, 10], [25, 10], [40, 12], [50, 25]]], np.float32)
+    poses = PoseBatch(points, np.array([0]), 1)
+    model_type = bottomup(skeleton, 1.5, 1)
+    laws.assert_same(model_type.decode(model_type.encode(poses, Size(64, 64)), DecodeOptions()), poses, 0.02)
+
+
+def test_parts_of_a_skeleton_that_no_edge_joins_are_instances_of_their_own() -> None:
+    skeleton = Skeleton(("a", "b", "c", "d", "lone"), ((0, 1), (2, 3)))
+    points = np.array([[[10, 10], [20, 10], [40, 40], [50, 40], [30, 20]]], np.float32)
+    model_type = bottomup(skeleton, 1.5, 1)
+    found = model_type.decode(model_type.encode(PoseBatch(points, np.array([0]), 1), Size(64, 64)), DecodeOptions())
+    assert sorted((~np.isnan(found.points[..., 0])).sum(axis=1).tolist()) == [1, 2, 2]
+    few = model_type.decode(
+        model_type.encode(PoseBatch(points, np.array([0]), 1), Size(64, 64)), DecodeOptions(min_nodes=2)
+    )
+    assert len(few) == 2
+
+
+def test_parallel_neighbours_are_not_crossed() -> None:
+    """Between two near, parallel limbs the summed fields exceed 1, which must not favour the crossed pairs."""
+    skeleton = Skeleton(("a", "b"), ((0, 1),))
+    points = np.array([[[10, 20], [40, 20]], [[10, 26], [40, 26]]], np.float32)
+    poses = PoseBatch(points, np.array([0, 0]), 1)
+    model_type = BottomUp(skeleton, 1, 1.5, 1, 30.0)
+    laws.assert_same(model_type.decode(model_type.encode(poses, Size(48, 48)), DecodeOptions()), poses, 0.02)
+
+
+@pytest.mark.parametrize("edges", [(), ((0, 1), (1, 2), (2, 0))])
+def test_skeletons_that_cannot_be_grouped_are_refused_with_a_remedy(edges: tuple[tuple[int, int], ...]) -> None:
+    with pytest.raises(InputError, match=r"top-down method|closes a cycle"):
+        BottomUp(Skeleton(("a", "b", "c"), edges), 1, 1.0, 1, 15.0)

@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from posewright.files import read_json
+from posewright.prediction.batch import predict_videos, video_key
+from posewright.prediction.contracts import Estimator
+from posewright.prediction.release import make_release
+from posewright.prediction.video import VideoTask
+from posewright.tracking.tracker import tracker_for
+
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "publish_video.py"
+FILES = ["frames.parquet", "poses.parquet", "poses.slp", "status.json"]
+SETTINGS = {"tracker": {"similarity": "centroid"}, "keep": ["poses", "frames", "slp"], "batch_size": 8}
+
+
+class Project:
+    """A release, a work folder and a results folder, with the two rules that connect them."""
+
+    def __init__(self, root: Path, model: Path, estimator: Estimator) -> None:
+        self.root, self.estimator, self.opened = root, estimator, 0
+        self.work, self.published, self.manifest = root / "work", root / "results" / "dev-dots", root / "batch.json"
+        self.release = root / "releases" / "dev-dots" / "release.json"
+        make_release("dev-dots", {}, [model], self.release, root / "ledger.tsv", backend="torch")
+
+    def predict(self, rows: list[dict[str, Any]], **settings: Any) -> dict[str, str]:
+        """Run the batch; return how each video came to its product."""
+
+        def open_estimator(_: Any) -> Estimator:
+            self.opened += 1
+            return self.estimator
+
+        predict_videos(
+            self.release,
+            rows,
+            {**SETTINGS, **settings},
+            self.work,
+            self.published,
+            self.manifest,
+            tracker_for,
+            open_estimator,
+        )
+        return {video: entry["how"] for video, entry in read_json(self.manifest)["provenance"].items()}
+
+    def publish(self, video: str, release: str = "dev-dots") -> subprocess.CompletedProcess[str]:
+        """Publish one video as the rule does."""
+        out = self.published.parent / release / video
+        words = ["--manifest", self.manifest, "--video", video, "--release", release, "--out", out]
+        return subprocess.run([sys.executable, "-IS", SCRIPT, *words], capture_output=True, text=True, check=False)
+
+    def product(self, video: str) -> Path:
+        return Path(read_json(self.manifest)["videos"][video]["product"])
+
+    def state(self, video: str) -> Any:
+        return read_json(self.manifest)["videos"][video]["state"]
+
+
+@pytest.fixture
+def project(tmp_path: Path, make_model: Callable[..., Path], estimator: Estimator) -> Project:
+    return Project(tmp_path, make_model(), estimator)
+
+
+@pytest.fixture
+def rows(film: Path) -> list[dict[str, Any]]:
+    return [{"video": name, "path": str(film), "start": 0, "stop": stop} for name, stop in (("a", 12), ("b", 20))]
+
+
+def test_a_finished_product_is_kept_and_no_model_opened(project: Project, rows: list[dict[str, Any]]) -> None:
+    assert project.predict(rows) == {"a": "predicted", "b": "predicted"}
+    assert project.opened == 1
+    assert project.predict(rows) == {"a": "kept", "b": "kept"}
+    assert project.opened == 1
+    assert sorted(path.name for path in project.product("a").iterdir()) == FILES
+    assert len(list((project.work / "products").iterdir())) == 2  # nothing temporary is left
+
+
+def test_published_files_are_whole_and_named(project: Project, rows: list[dict[str, Any]]) -> None:
+    project.predict(rows)
+    done = project.publish("a")
+    assert (done.returncode, done.stderr) == (0, "")
+    out, product = project.published / "a", project.product("a")
+    assert sorted(os.listdir(out)) == FILES
+    status = read_json(out / "status.json")
+    expected = {"schema", "video", "release", "state", "reason", "message", "frames_expected", "frames_decoded"}
+    assert set(status) == expected | {"frames_predicted", "frames_missing", "attempts", "key"}
+    assert (status["video"], status["release"], status["state"]) == ("a", "dev-dots", "ok")
+    assert os.path.samefile(out / "poses.parquet", product / "poses.parquet")
+    assert not os.path.samefile(out / "poses.slp", product / "poses.slp")  # people save into it
+    assert (out / "poses.slp").read_bytes() == (product / "poses.slp").read_bytes()
+    assert project.publish("a").returncode == 0
+    assert sorted(os.listdir(out)) == FILES
+
+
+def test_a_purge_of_the_work_folder_recovers_by_adoption(project: Project, rows: list[dict[str, Any]]) -> None:
+    project.predict(rows)
+    for video in ("a", "b"):
+        assert project.publish(video).returncode == 0
+    shutil.rmtree(project.work)
+    (project.published / "b" / "poses.parquet").unlink()
+    assert project.predict(rows) == {"a": "adopted", "b": "predicted"}
+    assert project.publish("b").returncode == 0
+    assert sorted(os.listdir(project.published / "b")) == FILES
+    assert read_json(project.product("a") / "status.json")["state"] == "ok"
+
+
+def test_a_stale_manifest_is_removed_so_that_the_next_run_repairs(project: Project, rows: list[dict[str, Any]]) -> None:
+    project.predict(rows)
+    (project.product("a") / "frames.parquet").unlink()
+    done = project.publish("a")
+    assert done.returncode == 1
+    assert "predicted anew" in done.stderr
+    assert not project.manifest.exists()
+    assert project.predict(rows) == {"a": "predicted", "b": "kept"}
+    assert project.publish("a").returncode == 0
+
+
+def test_releases_of_equal_weights_and_videos_of_equal_rows_share(project: Project, rows: list[dict[str, Any]]) -> None:
+    project.predict([rows[0], {**rows[0], "video": "same"}])
+    assert project.product("a") == project.product("same")
+    assert project.publish("same", release="frozen").returncode == 0
+    status = read_json(project.published.parent / "frozen" / "same" / "status.json")
+    assert (status["video"], status["release"]) == ("same", "frozen")
+
+
+def test_only_what_decides_the_poses_decides_the_key() -> None:
+    task = VideoTask.from_row({"video": "a", "path": "a.mp4"})
+    key = video_key("digest", SETTINGS, task)
+    same_rows = [
+        {"video": "b", "path": "a.mp4"},
+        {"video": "a", "path": "a.mp4", "start": 0, "session": "s", "exclude": False, "roi": None},
+    ]
+    for row in same_rows:
+        assert video_key("digest", SETTINGS, VideoTask.from_row(row)) == key
+    for speed in ({"batch_size": 99}, {"threads": 7}, {"batch": {"count": 3}}, {"keep": ["slp", "poses", "frames"]}):
+        assert video_key("digest", {**SETTINGS, **speed}, task) == key
+    other_rows = [
+        {"path": "b.mp4"},
+        {"start": 1},
+        {"stop": 9},
+        {"roi": [0, 0, 9, 9]},
+        {"n_animals": 2},
+        {"exclude": True},
+    ]
+    keys = [
+        video_key("digest", SETTINGS, VideoTask.from_row({"video": "a", "path": "a.mp4", **row})) for row in other_rows
+    ]
+    keys += [video_key("digest", {**SETTINGS, **change}, task) for change in ({"tracker": None}, {"keep": ["poses"]})]
+    assert len({key, video_key("other", SETTINGS, task), *keys}) == len(keys) + 2
+
+
+def test_a_missing_video_is_a_state_and_is_tried_again(project: Project, film: Path, tmp_path: Path) -> None:
+    late = tmp_path / "late.mp4"
+    rows = [{"video": "late", "path": str(late), "stop": 5}, {"video": "out", "path": "x.mp4", "exclude": True}]
+    project.predict(rows)
+    assert (project.state("late"), project.state("out")) == ("failed", "excluded")
+    for video in ("late", "out"):
+        assert project.publish(video).returncode == 0
+    assert sorted(os.listdir(project.published / "late")) == FILES
+    assert project.predict(rows) == {"late": "predicted", "out": "kept"}
+    assert read_json(project.product("late") / "status.json")["attempts"] == 2
+    shutil.copyfile(film, late)
+    project.predict(rows)
+    status = read_json(project.product("late") / "status.json")
+    assert (status["state"], status["attempts"]) == ("ok", 3)
+
+
+def test_a_fault_of_the_machine_leaves_what_was_finished(project: Project, rows: list[dict[str, Any]]) -> None:
+    good = project.estimator
+
+    class FailsLater:
+        skeleton = good.skeleton
+        calls = 0
+
+        def predict(self, images: Any) -> Any:
+            self.calls += 1
+            if self.calls > 3:
+                raise MemoryError
+            return good.predict(images)
+
+    project.estimator = FailsLater()
+    with pytest.raises(MemoryError):
+        project.predict(rows)
+    assert not project.manifest.exists()
+    assert len(list((project.work / "products").iterdir())) == 1
+    project.estimator = good
+    assert project.predict(rows) == {"a": "kept", "b": "predicted"}
+
+
+def test_only_the_kept_files_are_made_and_published(project: Project, rows: list[dict[str, Any]]) -> None:
+    project.predict(rows[:1], keep=["poses"])
+    assert sorted(os.listdir(project.product("a"))) == ["poses.parquet", "status.json"]
+    assert project.publish("a").returncode == 0
+    assert sorted(os.listdir(project.published / "a")) == ["poses.parquet", "status.json"]
+
+
+def test_losing_the_race_for_a_product_is_no_error(project: Project, rows: list[dict[str, Any]]) -> None:
+    good = project.estimator
+
+    class Slow:
+        skeleton = good.skeleton
+
+        def predict(self, images: Any) -> Any:
+            if project.estimator is not good:
+                project.estimator = good
+                assert project.predict(rows[:1]) == {"a": "predicted"}  # another job is faster with the same video
+            return good.predict(images)
+
+    project.estimator = Slow()
+    assert project.predict(rows[:1]) == {"a": "predicted"}
+    assert project.opened == 2
+    assert sorted(os.listdir(project.product("a"))) == FILES
+    assert not [path for path in (project.work / "products").iterdir() if path.name.startswith(".")]

@@ -1,0 +1,168 @@
+"""check_inputs: everything that is wrong in one error, facts when nothing is."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from posewright.check import check_inputs
+from posewright.config.project import load_project
+from posewright.errors import InputError, InputProblems
+from posewright.files import read_json
+from posewright.labels.read import read_labels
+from posewright.labels.write import write_labels
+
+
+def recipe(folder: Path, name: str, head: str, leaf: dict[str, Any] | None = None, **data: Any) -> str:
+    path = folder / f"{name}.yaml"
+    heads = {head: {"confmaps": leaf or {}}}
+    model = {"backbone_config": {"unet": {}}, "head_configs": heads}
+    path.write_text(yaml.safe_dump({"model_config": model, "data_config": {"preprocessing": data}}))
+    return str(path)
+
+
+def check(folder: Path, labels: list[Path], methods: dict[str, Any] | None = None, **more: Any) -> Any:
+    dataset = {"labels": [str(path) for path in labels], **more.pop("dataset", {})}
+    project = load_project({"datasets": {"data": dataset}, "methods": methods or {}, **more})
+    check_inputs(project, "data", folder / "check.json")
+    return read_json(folder / "check.json")
+
+
+def faults(folder: Path, labels: list[Path], methods: dict[str, Any] | None = None, **more: Any) -> str:
+    with pytest.raises(InputProblems) as caught:
+        check(folder, labels, methods, **more)
+    assert not (folder / "check.json").exists()
+    return str(caught.value)
+
+
+def test_sound_inputs_give_facts(shared_data: Path, tmp_path: Path) -> None:
+    methods = {
+        "topdown": {"type": "topdown", "recipes": ["centroid", "instance"]},
+        "bottomup": {"type": "bottomup", "recipes": ["bottomup"]},
+    }
+    recipes = {
+        "centroid": recipe(tmp_path, "centroid", "centroid", {"anchor_part": "thorax"}),
+        "instance": recipe(tmp_path, "instance", "centered_instance", {"anchor_part": "thorax"}, crop_size=160),
+        "bottomup": recipe(tmp_path, "bottomup", "bottomup"),
+    }
+    facts = check(tmp_path, [shared_data / "flies-pair" / "labels.slp"], methods, recipes=recipes)
+    assert facts["labels"]["frames"] == 960
+    assert facts["labels"]["instances"] == 1920
+    assert facts["labels"]["tracks"] == ["fly_1", "fly_2"]
+    assert facts["labels"]["videos"] == [
+        {"path": "video.mp4", "frames": 960, "instances": 1920, "size": [384, 384, 1], "n_frames": 1100}
+    ]
+    assert sum(facts["split"][0][side] for side in ("train", "val", "test", "dropped")) == 960
+    assert facts["recipes"]["instance"]["model_type"] == "centered_instance"
+
+
+@pytest.mark.parametrize("name", ["mouse-openfield/config.yaml", "mice-home/labels.pkg.slp", "mice-home/labels.slp"])
+def test_other_formats_are_sound(shared_data: Path, tmp_path: Path, name: str) -> None:
+    facts = check(tmp_path, [shared_data / name], split={"block_frames": 5, "gap_frames": 0})
+    assert facts["labels"]["videos"][0]["size"] is not None
+
+
+def test_a_dataset_without_labels_only_predicts(tmp_path: Path) -> None:
+    (tmp_path / "videos.tsv").write_text("video\tpath\nv1\tmissing.mp4\n")
+    facts = check(tmp_path, [], videos=str(tmp_path / "videos.tsv"))
+    assert facts["labels"] is None
+    assert facts["sheet"] == {"videos": 1}
+
+
+def test_all_problems_are_told_at_once(shared_data: Path, tmp_path: Path) -> None:
+    (tmp_path / "videos.tsv").write_text("video\tpath\nv1\ta.mp4\nv1\tb.mp4\n")
+    methods = {
+        "topdown": {"type": "topdown", "recipes": ["centroid", "instance"]},
+        "swapped": {"type": "topdown", "recipes": ["centroid", "bottomup"]},
+        "single": {"type": "single_instance", "recipes": ["single"]},
+        "gone": {"type": "bottomup", "recipes": ["gone"]},
+    }
+    recipes = {
+        "centroid": recipe(tmp_path, "centroid", "centroid", {"anchor_part": "head"}, max_height=500),
+        "instance": recipe(tmp_path, "instance", "centered_instance", {"anchor_part": "thorx"}, crop_size=100),
+        "bottomup": recipe(tmp_path, "bottomup", "bottomup", {"output_stride": 32}),
+        "single": recipe(tmp_path, "single", "single_instance", {"part_names": ["head"]}),
+        "gone": str(tmp_path / "gone.yaml"),
+    }
+    labels = [shared_data / "flies-pair" / "labels.slp"]
+    split = {"by": "video"}
+    said = faults(tmp_path, labels, methods, recipes=recipes, split=split, videos=str(tmp_path / "videos.tsv"))
+    for expected in (
+        "videos.tsv row 3 column video: the id 'v1' already stands in row 2",
+        "gone.yaml: the file does not exist",
+        "max_height: 500 differs from the frames' own 384",
+        "An empty side of the split",
+        "anchor_part: there is no node 'thorx'; did you mean 'thorax'?",
+        "crop_size: 100 px at scale 1 does not divide by the max_stride 16; use 96 or 112",
+        "crop_size: 100 px is smaller than the animals, 99% of which need up to",
+        "confmaps.output_stride: 32 exceeds the backbone's max_stride 16",
+        "part_names: ['head'] are not the nodes of the labels",
+        "methods.topdown.recipes: anchor_part differs",
+        "methods.swapped.recipes: the type topdown needs centroid and centered_instance",
+        "methods.single: single_instance finds one animal, but up to 2",
+    ):
+        assert expected in said
+
+
+def test_bottom_up_needs_edges_without_a_ring(shared_data: Path, tmp_path: Path) -> None:
+    method = {"bottomup": {"type": "bottomup", "recipes": ["bottomup"]}}
+    recipes = {"bottomup": recipe(tmp_path, "bottomup", "bottomup")}
+    mouse = shared_data / "mouse-openfield" / "config.yaml"
+    assert "the skeleton has no edges" in faults(tmp_path, [mouse], method, recipes=recipes)
+    labels = read_labels([shared_data / "mice-home" / "labels.slp"])
+    edges = (*labels.skeleton.edges, (labels.skeleton.edges[0][1], labels.skeleton.edges[1][1]))
+    ring = type(labels.skeleton)(labels.skeleton.nodes, edges)
+    write_labels(type(labels)(ring, labels.videos, labels.frames), tmp_path / "ring.slp")
+    said = faults(
+        tmp_path,
+        [tmp_path / "ring.slp"],
+        method,
+        recipes=recipes,
+        dataset={"video_paths": [str(shared_data / "mice-home")]},
+    )
+    assert "form a ring, closed by nose - earL" in said
+
+
+def test_each_label_file_tells_its_own_fault(shared_data: Path, tmp_path: Path) -> None:
+    files = [
+        shared_data / "flies-pair" / "raw_predictions.slp",
+        tmp_path / "none.slp",
+        shared_data / "tiny" / "robot.slp",
+    ]
+    said = faults(tmp_path, files)
+    assert "raw_predictions.slp: the file holds no user instances" in said
+    assert "none.slp: the label file does not exist" in said
+    assert "skeletons differ" in faults(tmp_path, [shared_data / "flies-pair" / "labels.slp", files[2]])
+
+
+def test_missing_and_broken_videos_are_told(shared_data: Path, tmp_path: Path) -> None:
+    labels = tmp_path / "labels.slp"
+    shutil.copy(shared_data / "mice-home" / "labels.slp", labels)
+    assert "labelled video 'video.mp4': the file was not found; add its folder to video_paths" in faults(
+        tmp_path, [labels]
+    )
+    (tmp_path / "video.mp4").touch()
+    assert "(empty_file)" in faults(tmp_path, [labels])
+    (tmp_path / "video.mp4").write_bytes(b"no video at all" * 100)
+    assert "(not_a_video)" in faults(tmp_path, [labels])
+    shutil.copy(shared_data / "tiny" / "robot.mp4", tmp_path / "video.mp4")
+    (tmp_path / "video.mp4").chmod(0o644)
+    assert "empty or truncated: frame" in faults(tmp_path, [labels])
+
+
+def test_missing_images_are_told(shared_data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "labeled-data" / "video"
+    folder.mkdir(parents=True)
+    source = shared_data / "formats" / "dlc" / "labeled-data" / "video"
+    for name in ("dlc_testdata.csv", "img000.png"):
+        shutil.copy(source / name, folder)
+    assert "of its images are missing, the first is" in faults(tmp_path, [folder / "dlc_testdata.csv"])
+
+
+def test_an_unknown_dataset_names_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="did you mean 'flies'"):
+        check_inputs(load_project({"datasets": {"flies": {}}}), "flis", tmp_path / "check.json")

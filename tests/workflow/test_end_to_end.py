@@ -1,0 +1,112 @@
+"""The whole chain for real: synthetic animals, tiny budgets, every rule with its own script."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sleap_io
+import yaml
+
+from posewright.prediction.poses import read_poses
+from posewright.shapes import Size
+from posewright.synthetic.dataset import make_dataset
+from posewright.synthetic.spec import ArenaSpec
+
+from .tiny_project import ROOT, Project, write_yaml
+
+pytestmark = pytest.mark.long
+
+N_FRAMES = 30
+N_RECORDINGS = 4
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project run once: four recordings, of which one video is then missing from the sheet's folder."""
+    project = Project(tmp_path_factory.mktemp("chain"), ROOT)
+    arena = ArenaSpec(
+        n_recordings=N_RECORDINGS, n_frames=N_FRAMES, n_labeled=12, size=Size(192, 192), animal_length_px=50.0
+    )
+    make_dataset(arena, project.folder / "data")
+    sheet = project.folder / "data" / "videos.tsv"
+    head = sheet.read_text().splitlines()[0].split("\t")
+    sheet.write_text(sheet.read_text() + "\t".join(["gone", "videos/gone.mp4"] + [""] * (len(head) - 2)) + "\n")
+    for name in ("centroid", "centered_instance", "bottomup"):
+        recipe = yaml.safe_load((ROOT / "config" / "recipes" / "demo" / f"{name}.yaml").read_text())
+        recipe["posewright"] = {"max_steps": 20}
+        recipe["trainer_config"] |= {"min_train_steps_per_epoch": 10, "max_epochs": 2}
+        write_yaml(project.recipe(name), recipe)
+    write_yaml(
+        project.folder / "config" / "config.yaml",
+        {
+            "datasets": {"synthetic": {"labels": ["data/labels.slp"], "label_source": "human", "complete": True}},
+            "split": {"by": "session", "val": 0.25, "test": 0.25},
+            "recipes": {name: f"config/recipes/{name}.yaml" for name in ("centroid", "centered_instance", "bottomup")},
+            "methods": {
+                "topdown": {"type": "topdown", "recipes": ["centroid", "centered_instance"]},
+                "bottomup": {"type": "bottomup", "recipes": ["bottomup"]},
+            },
+            "videos": "data/videos.tsv",
+            "predict": {"releases": ["dev-topdown", "dev-bottomup"], "batch": {"count": 3}, "max_failed_fraction": 0.5},
+        },
+    )
+    done = project.snakemake("--show-failed-logs")
+    assert done.code == 0, done.text
+    return project
+
+
+def test_a_second_run_has_nothing_to_do(made: Project) -> None:
+    assert made.dry_run().nothing
+
+
+def test_the_answer_and_the_page_are_there(made: Project) -> None:
+    results = made.folder / "results" / "synthetic"
+    assert json.loads((results / "comparison" / "val" / "summary.json").read_text())["answer"]
+    assert "<html" in (results / "report" / "index.html").read_text().lower()
+
+
+def test_every_video_has_its_files_and_its_state(made: Project) -> None:
+    with (made.folder / "results" / "status.tsv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t"))
+    assert len(rows) == 2 * (N_RECORDINGS + 1)
+    states = {(row["video"], row["state"], row["reason"]) for row in rows}
+    assert ("gone", "failed", "missing") in states
+    assert all(state == "ok" for video, state, _ in states if video != "gone")
+    for row in rows:
+        folder = made.folder / "results" / "synthetic" / "videos" / row["release"] / row["video"]
+        names = {path.name for path in folder.iterdir()}
+        assert names == {"poses.parquet", "frames.parquet", "poses.slp", "status.json"}
+
+
+def test_the_slp_file_holds_the_instances_of_the_table(made: Project) -> None:
+    folder = made.folder / "results" / "synthetic" / "videos" / "dev-bottomup" / "recording_1"
+    table = read_poses(folder / "poses.parquet")
+    labels = sleap_io.load_slp(str(folder / "poses.slp"), open_videos=False)
+    assert sum(len(frame.instances) for frame in labels) == len(table[["frame", "instance"]].drop_duplicates())
+
+
+def test_final_scores_the_test_frames_with_the_same_models(made: Project) -> None:
+    done = made.dry_run("final")
+    assert done.rules == {"evaluate_method", "compare_methods", "build_report"}
+    assert made.snakemake("final").code == 0
+    assert (made.folder / "results" / "synthetic" / "report" / "final.html").exists()
+    assert made.dry_run().nothing
+
+
+def test_logs_and_benchmarks_of_every_stage_are_there(made: Project) -> None:
+    for kind in ("logs", "benchmarks"):
+        found = {path.name for path in (made.folder / kind).iterdir()}
+        assert found == {path.stem for path in (ROOT / "scripts").glob("*.py")}, kind
+    assert all(path.read_text() for path in (made.folder / "benchmarks").rglob("*.tsv"))
+
+
+def test_a_script_works_by_hand(made: Project, tmp_path: Path) -> None:
+    status = next((made.folder / "results").rglob("status.json"))
+    words = ["--out", str(tmp_path / "status.tsv"), "--statuses", str(status)]
+    subprocess.run([sys.executable, str(ROOT / "scripts" / "collect_status.py"), *words], check=True)
+    assert (tmp_path / "status.tsv").read_text().count("\n") == 2

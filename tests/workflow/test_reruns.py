@@ -1,0 +1,186 @@
+"""What is done again, and what is not. About the graph only: the scripts are stand-ins (standin.py)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import sleap_io
+import yaml
+
+from .tiny_project import Project
+
+AFTER_TOPDOWN = {
+    "evaluate_method[flies topdown 0 0 val]",
+    "compare_methods[flies val]",
+    "build_report[flies index]",
+    "make_release[flies dev-topdown]",
+}
+
+
+def touch(*paths: Path) -> None:
+    for path in paths:
+        os.utime(path)
+
+
+def test_a_second_run_has_nothing_to_do(finished: Project) -> None:
+    assert finished.dry_run().nothing
+
+
+def test_comments_and_key_order_retrain_nothing(finished: Project) -> None:
+    recipe = finished.recipe("instance")
+    tree = yaml.safe_load(recipe.read_text())
+    recipe.write_text("# a comment\n" + yaml.safe_dump({key: tree[key] for key in reversed(list(tree))}))
+    finished.change_config(**dict(reversed(list(finished.config.items()))))
+    assert finished.dry_run().nothing
+
+
+def test_workers_and_devices_retrain_nothing(finished: Project) -> None:
+    recipe = finished.recipe("instance")
+    tree = yaml.safe_load(recipe.read_text())
+    tree["trainer_config"]["train_data_loader"]["num_workers"] = 2
+    tree["trainer_config"]["trainer_accelerator"] = "cpu"
+    recipe.write_text(yaml.safe_dump(tree))
+    assert finished.dry_run().nothing
+
+
+def test_a_sigma_retrains_that_model_and_redoes_what_depends_on_it(finished: Project) -> None:
+    recipe = finished.recipe("instance")
+    recipe.write_text(recipe.read_text().replace("sigma: 2.5", "sigma: 1.5"))
+    done = finished.dry_run()
+    assert [job for job in done.jobs if job.startswith("train_model")] == ["train_model[flies instance 0 0]"]
+    assert set(done.jobs) >= AFTER_TOPDOWN
+    assert "evaluate_method[flies bottomup 0 0 val]" not in done.jobs
+    assert not {"check_inputs", "split_labels", "store_frames"} & done.rules
+    finished.run()
+    assert finished.dry_run().nothing
+
+
+def test_labels_saved_again_redo_nothing(finished: Project) -> None:
+    labels = finished.folder / "labels.slp"
+    sleap_io.load_slp(str(labels), open_videos=False).save(str(labels), verbose=False)
+    assert finished.dry_run().nothing
+
+
+def test_edited_labels_redo_everything_learnt_from_them_in_one_run(finished: Project) -> None:
+    labels = sleap_io.load_slp(str(finished.folder / "labels.slp"), open_videos=False)
+    labels.labeled_frames[0].instances[0].points["xy"][0] += 1.0
+    labels.save(str(finished.folder / "labels.slp"), verbose=False)
+    done = finished.dry_run()
+    assert {"check_inputs", "split_labels", "store_frames"} <= done.rules
+    assert {"train_model", "evaluate_method", "make_release"} <= done.rules
+    finished.run()
+    assert finished.dry_run().nothing
+
+
+def test_labels_found_elsewhere_redo_nothing(finished: Project) -> None:
+    dataset = {**finished.config["datasets"]["flies"], "video_paths": ["elsewhere"], "path_map": {"Z:/lab": "lab"}}
+    finished.change_config(datasets={"flies": dataset})
+    assert finished.dry_run().nothing
+
+
+def test_a_new_video_predicts_its_batch_only(finished: Project) -> None:
+    before = {path.stem for path in (finished.folder / "work/predict/batches/flies/dev-topdown").iterdir()}
+    sheet = finished.folder / "videos.tsv"
+    head, *rows = sheet.read_text().splitlines(keepends=True)
+    sheet.write_text("".join([head, "new\tvideos/new.mp4\ts9\n", *rows]))
+    done = finished.dry_run()
+    predicted = [job for job in done.jobs if job.startswith("predict_videos")]
+    assert 1 <= len(predicted) < len(before)
+    assert done.rules <= {"predict_videos", "publish_video", "collect_status", "build_report"}
+    assert "publish_video[flies dev-topdown new]" in done.jobs
+
+
+def test_notes_and_order_of_the_sheet_predict_nothing(finished: Project) -> None:
+    sheet = finished.folder / "videos.tsv"
+    head, *rows = sheet.read_text().splitlines()
+    sheet.write_text("\n".join([f"{head}\tnote\tcamera", *(f"{row}\tgood\ttop" for row in reversed(rows))]) + "\n")
+    assert finished.dry_run().nothing
+
+
+def test_a_changed_row_predicts_its_batch_only(finished: Project) -> None:
+    sheet = finished.folder / "videos.tsv"
+    head, *rows = sheet.read_text().splitlines()
+    sheet.write_text("\n".join([f"{head}\tstart", f"{rows[0]}\t5", *(f"{row}\t" for row in rows[1:])]) + "\n")
+    done = finished.dry_run()
+    assert len([job for job in done.jobs if job.startswith("predict_videos")]) == 1
+    assert "publish_video[flies dev-topdown v0]" in done.jobs
+
+
+def test_changed_tracking_predicts_and_publishes_everything_in_one_run(finished: Project) -> None:
+    finished.change_config(predict={**finished.config["predict"], "tracker": {"window_frames": 9}})
+    done = finished.dry_run()
+    assert {"predict_videos", "publish_video", "collect_status"} <= done.rules
+    assert not {"train_model", "make_release"} & done.rules
+    finished.run()
+    assert finished.dry_run().nothing
+
+
+def test_deleted_scratch_redoes_nothing(finished: Project) -> None:
+    shutil.rmtree(finished.folder / "work")
+    assert finished.dry_run().nothing
+
+
+def test_a_deleted_published_file_is_published_again_without_predicting(finished: Project) -> None:
+    (finished.folder / "results/flies/videos/dev-topdown/v0/poses.slp").unlink()
+    done = finished.dry_run()
+    assert {job for job in done.jobs if "v" in job.partition("[")[2]} >= {"publish_video[flies dev-topdown v0]"}
+    assert done.rules <= {"publish_video", "collect_status", "build_report"}
+
+
+def test_after_a_purge_a_changed_recipe_retrains_that_recipe_only(finished: Project) -> None:
+    shutil.rmtree(finished.folder / "work")
+    recipe = finished.recipe("bottomup")
+    recipe.write_text(recipe.read_text().replace("filters: 8", "filters: 16"))
+    done = finished.dry_run()
+    assert [job for job in done.jobs if job.startswith("train_model")] == ["train_model[flies bottomup 0 0]"]
+    assert not {"store_frames", "predict_videos", "make_release"} & done.rules
+
+
+def test_touched_models_redo_nothing(finished: Project) -> None:
+    touch(*(finished.folder / "results/flies/models").rglob("best.ckpt"))
+    touch(*(finished.folder / "results/flies/models").rglob("model.json"))
+    assert finished.dry_run().nothing
+
+
+def test_the_test_frames_are_read_by_final_only(finished: Project) -> None:
+    assert not any("test" in job for job in finished.dry_run("--forceall").jobs)
+    done = finished.dry_run("final")
+    assert "evaluate_method[flies topdown 0 0 test]" in done.jobs
+    assert "build_report[flies final]" in done.jobs
+    assert not {"train_model", "predict_videos", "split_labels"} & done.rules
+
+
+def test_a_frozen_release_that_exists_has_no_rule(finished: Project) -> None:
+    frozen = {"flies-2026": {"method": "topdown", "fold": 0, "seed": 0}}
+    finished.change_config(releases=frozen, predict={**finished.config["predict"], "releases": ["flies-2026"]})
+    finished.run()
+    recipe = finished.recipe("instance")
+    recipe.write_text(recipe.read_text().replace("sigma: 2.5", "sigma: 1.5"))
+    done = finished.dry_run("results/status.tsv")
+    assert done.nothing
+    assert not {"make_release", "predict_videos"} & finished.dry_run().rules
+
+
+def test_a_changed_definition_of_a_release_is_an_error(finished: Project) -> None:
+    frozen = {"flies-2026": {"method": "topdown", "fold": 0, "seed": 0}}
+    finished.change_config(releases=frozen, predict={**finished.config["predict"], "releases": ["flies-2026"]})
+    finished.run()
+    finished.change_config(releases={"flies-2026": {"method": "bottomup", "fold": 0, "seed": 0}})
+    done = finished.snakemake("--dry-run")
+    assert done.code != 0
+    assert "releases never change" in done.text
+    assert "Traceback" not in done.text
+
+
+def test_too_many_failed_videos_end_the_run_with_a_fault_after_everything_is_made(finished: Project) -> None:
+    sheet = finished.folder / "videos.tsv"
+    sheet.write_text(sheet.read_text() + "broken\tvideos/broken.mp4\ts9\n")
+    done = finished.snakemake()
+    assert done.code != 0
+    assert "max_failed_fraction" in done.text
+    assert "Traceback" not in done.text
+    assert finished.dry_run().nothing
+    finished.change_config(predict={**finished.config["predict"], "max_failed_fraction": 0.5})
+    assert finished.dry_run().nothing

@@ -1,0 +1,216 @@
+"""The workflow as such: what it imports, what it says of slips, its profiles, its names, its style."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from posewright.config.stages import STAGE_VERSION
+
+from .tiny_project import ROOT, Project, write_yaml
+
+#: Stages of the architecture that have no rule yet.
+NOT_YET = {"plan_recipe"}
+RULES = "\n".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+
+
+def stages() -> set[str]:
+    return set(STAGE_VERSION) - NOT_YET
+
+
+def test_everything_is_in_the_graph(fresh: Project) -> None:
+    done = fresh.dry_run()
+    assert done.rules == stages()
+    assert len([job for job in done.jobs if job.startswith("train_model")]) == 3
+    assert len([job for job in done.jobs if job.startswith("publish_video")]) == 5
+
+
+def python(code: str, folder: Path) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    return done.stdout + done.stderr
+
+
+def test_a_dry_run_imports_nothing_heavy(fresh: Project) -> None:
+    """Pandas and its pyarrow are not asked about: Snakemake itself imports them where they are installed."""
+    code = (
+        "import sys\n"
+        "from snakemake.cli import main\n"
+        "try:\n"
+        f"    main(['--snakefile', {str(ROOT / 'workflow' / 'Snakefile')!r}, '--cores', '1', '--dry-run'])\n"
+        "finally:\n"
+        "    names = ('torch', 'lightning', 'sleap_io', 'cv2', 'av', 'scipy')\n"
+        "    print('HEAVY', [name for name in names if name in sys.modules])\n"
+    )
+    text = python(code, fresh.folder)
+    assert "publish_video" in text
+    assert "HEAVY []" in text, text
+
+
+def test_what_the_workflow_takes_from_the_package_imports_nothing_heavy(tmp_path: Path) -> None:
+    code = (
+        "import sys, posewright.plan, posewright.site, posewright.status\n"
+        "names = ('torch', 'lightning', 'sleap_io', 'pandas', 'pyarrow', 'cv2', 'av', 'scipy', 'snakemake')\n"
+        "print('HEAVY', [name for name in names if name in sys.modules])\n"
+    )
+    assert "HEAVY []" in python(code, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"metods": {}}, "did you mean 'methods'"),
+        ({"seeds": "many"}, "seeds"),
+        ({"predict": {"releases": ["dev-topdwon"]}}, "did you mean 'dev-topdown'"),
+        ({"datasets": {"flies": {"labels": ["lables.slp"]}}}, "lables.slp does not exist"),
+        ({"predict": {"chunk_frames": 1000}}, "not available yet"),
+    ],
+)
+def test_a_slip_in_the_config_is_a_sentence(fresh: Project, change: dict[str, object], sentence: str) -> None:
+    fresh.change_config(**change)
+    done = fresh.snakemake("--dry-run")
+    assert done.code != 0
+    assert sentence in done.text
+    assert "Traceback" not in done.text
+
+
+def test_a_slip_in_a_recipe_or_the_sheet_is_a_sentence(fresh: Project) -> None:
+    recipe = fresh.recipe("instance")
+    recipe.write_text(recipe.read_text().replace("sigma: 2.5", "sgima: 2.5"))
+    done = fresh.snakemake("--dry-run")
+    assert "did you mean 'sigma'" in done.text and "Traceback" not in done.text
+    recipe.write_text(recipe.read_text().replace("sgima: 2.5", "sigma: 2.5"))
+    sheet = fresh.folder / "videos.tsv"
+    sheet.write_text(sheet.read_text() + "v0\tvideos/v0.mp4\ts0\n")
+    done = fresh.snakemake("--dry-run")
+    assert "already stands in row" in done.text and "Traceback" not in done.text
+
+
+def test_missing_videos_are_states_unless_the_config_wants_an_error(fresh: Project) -> None:
+    fresh.change_config(predict={"releases": ["dev-topdown"], "on_missing": "error"})
+    done = fresh.snakemake("--dry-run")
+    assert done.code != 0
+    assert "videos/v3.mp4 does not exist" in done.text
+
+
+def test_without_videos_methods_are_still_compared(fresh: Project) -> None:
+    fresh.change_config(videos=None)
+    done = fresh.dry_run()
+    assert {"compare_methods", "build_report"} <= done.rules
+    assert not {"make_release", "predict_videos", "publish_video"} & done.rules
+
+
+def test_a_dataset_without_labels_predicts_with_a_release_that_exists(fresh: Project) -> None:
+    fresh.change_config(
+        datasets={"flies": {"labels": []}},
+        releases={"brought": {"method": "topdown"}},
+        predict={"releases": ["brought"]},
+    )
+    done = fresh.snakemake("--dry-run")
+    assert done.code != 0 and "has no labels" in done.text
+    release = fresh.folder / "results/flies/releases/brought/release.json"
+    release.parent.mkdir(parents=True)
+    release.write_text('{"definition": {"method": "topdown", "fold": 0, "seed": 0}}')
+    assert fresh.dry_run().rules == {"predict_videos", "publish_video", "collect_status"}
+
+
+def test_videos_go_to_the_dataset_their_row_names(fresh: Project) -> None:
+    flies = fresh.config["datasets"]["flies"]
+    fresh.change_config(datasets={"flies": flies, "mice": flies})
+    sheet = fresh.folder / "videos.tsv"
+    head, *rows = sheet.read_text().splitlines()
+    names = ["mice" if index == 0 else "flies" for index in range(len(rows))]
+    sheet.write_text(
+        "\n".join([f"{head}\tdataset", *(f"{row}\t{name}" for row, name in zip(rows, names, strict=True))])
+    )
+    jobs = fresh.dry_run().jobs
+    assert "publish_video[mice dev-topdown v0]" in jobs
+    assert "publish_video[flies dev-topdown v1]" in jobs
+    assert "publish_video[flies dev-topdown v0]" not in jobs
+
+
+def test_another_config_file_replaces_the_default(fresh: Project) -> None:
+    other = {**fresh.config, "datasets": {"mice": fresh.config["datasets"]["flies"]}}
+    write_yaml(fresh.folder / "other.yaml", other)
+    jobs = fresh.dry_run("--configfile", "other.yaml").jobs
+    assert any("[mice" in job for job in jobs)
+    assert not any("[flies" in job for job in jobs)
+
+
+def test_a_sites_words_reach_the_jobs(fresh: Project) -> None:
+    write_yaml(
+        fresh.folder / "config" / "site.yaml",
+        {"gpu": 1, "resources": {"all": {"slurm_partition": "cpu"}, "train_model": {"slurm_partition": "gpu"}}},
+    )
+    text = fresh.dry_run("results/flies/evaluation/bottomup/fold0_seed0/val/metrics.json").text
+    training = text[text.index("rule train_model:") :].partition("resources: ")[2].partition("\n")[0]
+    split = text[text.index("rule split_labels:") :].partition("resources: ")[2].partition("\n")[0]
+    assert "gpu=1" in training and "slurm_partition=gpu" in training
+    assert "gpu=" not in split and "slurm_partition=cpu" in split
+
+
+@pytest.mark.parametrize("profile", ["profiles/local", "profiles/test", "profiles/slurm", "slurm"])
+def test_each_profile_loads(fresh: Project, profile: str) -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "snakemake", "--profile", profile, "--directory", str(fresh.folder)),
+            *("--dry-run", "--quiet", "--configfile", str(fresh.folder / "config" / "config.yaml")),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_there_is_no_default_profile_and_retries_stand_in_a_profile_only() -> None:
+    assert not (ROOT / "profiles" / "default").exists()
+    assert "retries:" not in RULES
+    assert yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text())["retries"] == 2
+
+
+def test_a_stage_has_one_name() -> None:
+    rules = re.findall(r"^rule (\w+):", RULES, re.MULTILINE)
+    assert sorted(rules) == sorted(stages())
+    assert {path.stem for path in (ROOT / "scripts").glob("*.py")} == stages()
+    for name, body in re.findall(r"^rule (\w+):\n((?:(?: .*)?\n)+)", RULES, re.MULTILINE):
+        assert f"/scripts/{name}.py" in body, name
+        assert f'log:\n        "logs/{name}/' in body, name
+        assert f'benchmark:\n        "benchmarks/{name}/' in body, name
+
+
+def test_no_rule_but_the_first_ones_has_only_ancient_inputs() -> None:
+    """A job below a job that runs is not checked for reasons of its own: with ancient inputs only, it would not run."""
+    first = {"check_inputs", "store_frames"}  # below them there are only label files, which no job makes
+    for name, body in re.findall(r"^rule (\w+):\n((?:(?: .*)?\n)+)", RULES, re.MULTILINE):
+        inputs = body.partition("    input:\n")[2].partition("    output:\n")[0]
+        entries = re.findall(r"^        \w+=(.*)$", inputs, re.MULTILINE)
+        assert name in first or any("ancient(" not in entry for entry in entries), name
+
+
+def test_snakemake_finds_nothing_to_complain_of(fresh: Project) -> None:
+    done = fresh.snakemake("--lint")
+    assert done.code == 0, done.text
+    assert "good condition" in done.text
+
+
+def test_the_workflow_is_formatted() -> None:
+    snakefmt = Path(sys.executable).with_name("snakefmt")
+    done = subprocess.run(
+        [str(snakefmt), "--check", "workflow"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

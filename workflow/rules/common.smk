@@ -1,0 +1,145 @@
+# The project as it stands, and the words that rules share. No rule here, no function in the files with rules.
+
+import os
+import re
+import shlex
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from posewright.config.stages import STAGE_VERSION
+from posewright.errors import InputError
+from posewright.files import canonical_json
+from posewright.plan import Plan
+from posewright.site import Site
+from posewright.status import failed_fraction, read_status, summary
+
+
+def stated(call, *words):
+    """Call into the library; a fault of the inputs ends the run with its own sentence, not with a traceback."""
+    try:
+        return call(*words)
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+
+
+PLAN = stated(Plan.load, config)
+SITE = stated(Site.load, Path("config/site.yaml"))
+WORK = PLAN.project.work_dir
+STATUS = "results/status.tsv"
+SIDE_OF_PAGE = {"index": "val", "final": "test"}
+
+# Scripts are found from any working directory, and run by the Python that runs the workflow, activated or not. Under
+# --software-deployment-method conda each rule brings its own Python, and the package is taken from the checkout.
+CHECKOUT = Path(workflow.basedir).parent
+DEPLOYED = bool(workflow.deployment_settings.deployment_method)
+FOUND = (
+    f"PYTHONPATH={shlex.quote(str(CHECKOUT / 'src'))}"
+    if DEPLOYED
+    else f"PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH"
+)
+shell.prefix(f"export POSEWRIGHT={shlex.quote(str(CHECKOUT))} {FOUND}; ")
+
+
+wildcard_constraints:
+    dataset="|".join(map(re.escape, PLAN.project.datasets)),
+    recipe="[^/]+",
+    method="[^/]+",
+    release="[^/]+",
+    video="[^/]+",
+    fold=r"\d+",
+    seed=r"\d+",
+    side="val|test",
+    batch="[01]+|all",
+
+
+def untracked(function):
+    """Return a param that is passed on but never compared: Snakemake compares none that is derived from resources."""
+    return lambda wildcards, resources: function(wildcards)
+
+
+def store_of(wildcards):
+    """Return the index of the decoded frames, beside which their pixels lie."""
+    return f"{WORK}/store/{wildcards.dataset}/store.json"
+
+
+def growing(start, cap):
+    """Return a memory request in MB that doubles with every attempt, up to a cap."""
+    return lambda wildcards, attempt: min(cap, start * 2 ** (attempt - 1))
+
+
+def model_files(dataset, recipes, fold, seed, file):
+    return [f"results/{dataset}/models/{recipe}/fold{fold}_seed{seed}/{file}" for recipe in recipes]
+
+
+def method_models(wildcards, file):
+    """Return one file of every model that a method trains."""
+    recipes = PLAN.method_recipes(wildcards.method)
+    return model_files(wildcards.dataset, recipes, wildcards.fold, wildcards.seed, file)
+
+
+def release_models(wildcards, file):
+    """Return one file of every model that goes into a release; none when it is made from a bundle."""
+    made_of = PLAN.definition(wildcards.release)
+    recipes = PLAN.method_recipes(made_of["method"]) if "method" in made_of else []
+    return model_files(wildcards.dataset, recipes, made_of.get("fold"), made_of.get("seed"), file)
+
+
+def release_folders(wildcards, models):
+    """Return the model folders that go into a release: trained here, or those that the method comes with."""
+    method = PLAN.definition(wildcards.release).get("method")
+    return folders(models) or (PLAN.method_folders(method) if method else [])
+
+
+def folders(files):
+    return [str(Path(file).parent) for file in files]
+
+
+def releases_to_make():
+    """Return a pattern of the releases that have a rule, each only below the dataset that lacks it."""
+    places = {dataset: stated(PLAN.releases_to_make, dataset) for dataset in PLAN.project.datasets}
+    named = [
+        f"(?<=/{re.escape(dataset)}/releases/){re.escape(name)}" for dataset, names in places.items() for name in names
+    ]
+    return "|".join(named) or "(?!)"
+
+
+def evaluations(side, dataset=None):
+    """Return the metrics of every method, fold and seed on one side of the split."""
+    return [
+        f"results/{name}/evaluation/{method}/fold{fold}_seed{seed}/{side}/metrics.json"
+        for name in ([dataset] if dataset else PLAN.labelled)
+        for method in PLAN.project.methods
+        for fold in PLAN.folds()
+        for seed in PLAN.seeds_of(method)
+    ]
+
+
+def compared():
+    """Return the datasets on which methods are compared."""
+    return PLAN.labelled if PLAN.project.methods else []
+
+
+def published(files):
+    """Return the given files of every video that is asked of a release."""
+    return [
+        f"results/{dataset}/videos/{release}/{video}/{file}"
+        for dataset in PLAN.project.datasets
+        for release in stated(PLAN.releases_of, dataset)
+        for video in PLAN.video_ids(dataset)
+        for file in files
+    ]
+
+
+def stop_on_too_many_failures():
+    """Print what became of the videos; end with a fault when more failed than the config allows."""
+    rows = read_status(Path(STATUS)) if Path(STATUS).exists() else []
+    if not rows:
+        return
+    logger.info(f"Videos: {summary(rows)}")
+    allowed = PLAN.project.predict.max_failed_fraction
+    if failed_fraction(rows) > allowed:
+        raise WorkflowError(
+            f"Everything was made, but more videos failed than predict.max_failed_fraction ({allowed:g}) allows; see {STATUS}."
+        )

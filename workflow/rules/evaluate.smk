@@ -1,0 +1,68 @@
+# Methods against the held-back labels, and against each other.
+
+
+rule evaluate_method:
+    input:
+        models=lambda w: method_models(w, "model.json"),
+        checkpoints=lambda w: ancient(method_models(w, "best.ckpt")),
+        split="results/{dataset}/split/fold{fold}/split.json",
+        labels=lambda w: ancient(f"results/{w.dataset}/split/fold{w.fold}/{w.side}.slp"),
+        store="results/{dataset}/store.json",
+    output:
+        metrics="results/{dataset}/evaluation/{method}/fold{fold}_seed{seed}/{side}/metrics.json",
+        others=multiext(
+            "results/{dataset}/evaluation/{method}/fold{fold}_seed{seed}/{side}/",
+            "predictions.slp",
+            "instances.parquet",
+            "keypoints.parquet",
+        ),
+    log:
+        "logs/evaluate_method/{dataset}/{method}/fold{fold}_seed{seed}/{side}.log",
+    benchmark:
+        "benchmarks/evaluate_method/{dataset}/{method}/fold{fold}_seed{seed}/{side}.tsv"
+    conda:
+        "../../envs/posewright.yaml"
+    threads: 4
+    resources:
+        **SITE.of("evaluate_method", gpu=SITE.gpu, mem_mb=growing(8000, 64000), runtime=120),
+    params:
+        store=untracked(store_of),
+        labels=untracked(lambda w: PLAN.dataset_json(w.dataset)),
+        identity=lambda w: PLAN.evaluation_identity(w.method),
+        dataset=lambda w: PLAN.judged_dataset_json(w.dataset),
+        options=PLAN.evaluation_options(),
+        models=lambda w, input: folders(input.models) or PLAN.method_folders(w.method),
+        split=subpath(input.split, parent=True),
+        ledger=untracked(lambda w: f"results/{w.dataset}/evaluation/ledger.tsv"),
+        out=subpath(output.metrics, parent=True),
+    shell:
+        'python "$POSEWRIGHT/scripts/store_frames.py" --if-missing --dataset {params.labels:q} --out {params.store:q}'
+        " > {log:q} 2>&1; "
+        'python "$POSEWRIGHT/scripts/evaluate_method.py" --method {wildcards.method:q} --models {params.models:q}'
+        " --split {params.split:q} --side {wildcards.side} --store {params.store:q} --dataset {params.dataset:q}"
+        " --options {params.options:q} --ledger {params.ledger:q} --out {params.out:q} >> {log:q} 2>&1"
+
+
+rule compare_methods:
+    input:
+        metrics=lambda w: evaluations(w.side, w.dataset),
+    output:
+        summary="results/{dataset}/comparison/{side}/summary.json",
+        tables=multiext("results/{dataset}/comparison/{side}/", "methods.parquet", "pairs.parquet"),
+    log:
+        "logs/compare_methods/{dataset}/{side}.log",
+    benchmark:
+        "benchmarks/compare_methods/{dataset}/{side}.tsv"
+    conda:
+        "../../envs/posewright.yaml"
+    threads: 1
+    resources:
+        **SITE.of("compare_methods", mem_mb=4000, runtime=60),
+    params:
+        version=STAGE_VERSION["compare_methods"],
+        settings=PLAN.comparison_settings(),
+        evaluations=lambda w, input: folders(input.metrics),
+        out=subpath(output.summary, parent=True),
+    shell:
+        'python "$POSEWRIGHT/scripts/compare_methods.py" --evaluations {params.evaluations:q}'
+        " --settings {params.settings:q} --out {params.out:q} > {log:q} 2>&1"

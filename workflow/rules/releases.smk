@@ -1,0 +1,31 @@
+# Trained models -> the bundle that predicts videos.
+
+
+rule make_release:
+    input:
+        models=lambda w: release_models(w, "model.json"),
+        checkpoints=lambda w: ancient(release_models(w, "best.ckpt")),
+    output:
+        release="results/{dataset}/releases/{release}/release.json",
+    log:
+        "logs/make_release/{dataset}/{release}.log",
+    benchmark:
+        "benchmarks/make_release/{dataset}/{release}.tsv"
+    # A frozen release that exists has no rule: it is a plain file, and nothing upstream of it is asked for.
+    wildcard_constraints:
+        release=releases_to_make(),
+    conda:
+        "../../envs/posewright.yaml"
+    threads: 2
+    resources:
+        **SITE.of("make_release", mem_mb=8000, runtime=60),
+    params:
+        version=STAGE_VERSION["make_release"],
+        definition=lambda w: PLAN.release_definition(w.release),
+        settings=PLAN.release_settings(),
+        models=lambda w, input: release_folders(w, input.models),
+        ledger=untracked(lambda w: f"results/{w.dataset}/releases/ledger.tsv"),
+    shell:
+        'python "$POSEWRIGHT/scripts/make_release.py" --name {wildcards.release:q} --definition {params.definition:q}'
+        " --models {params.models:q} --ledger {params.ledger:q} --settings {params.settings:q}"
+        " --out {output.release:q} > {log:q} 2>&1"

@@ -1,0 +1,34 @@
+# Everything a reader needs, on one page a side: index.html shows validation, final.html the test frames.
+
+
+rule build_report:
+    input:
+        summary=lambda w: f"results/{w.dataset}/comparison/{SIDE_OF_PAGE[w.page]}/summary.json",
+        metrics=lambda w: evaluations(SIDE_OF_PAGE[w.page], w.dataset),
+        status=STATUS,
+        store="results/{dataset}/store.json",
+    output:
+        page="results/{dataset}/report/{page}.html",
+    log:
+        "logs/build_report/{dataset}/{page}.log",
+    benchmark:
+        "benchmarks/build_report/{dataset}/{page}.tsv"
+    wildcard_constraints:
+        page="|".join(SIDE_OF_PAGE),
+    conda:
+        "../../envs/posewright.yaml"
+    threads: 1
+    resources:
+        **SITE.of("build_report", mem_mb=4000, runtime=60),
+    params:
+        store=untracked(store_of),
+        labels=untracked(lambda w: PLAN.dataset_json(w.dataset)),
+        version=STAGE_VERSION["build_report"],
+        side=lambda w: SIDE_OF_PAGE[w.page],
+        results=subpath(output.page, ancestor=2),
+    shell:
+        'python "$POSEWRIGHT/scripts/store_frames.py" --if-missing --dataset {params.labels:q} --out {params.store:q}'
+        " > {log:q} 2>&1; "
+        'python "$POSEWRIGHT/scripts/build_report.py" --results {params.results:q} --side {params.side}'
+        " --status {input.status:q} --store {params.store:q} --title {wildcards.dataset:q}"
+        " --out {output.page:q} >> {log:q} 2>&1"

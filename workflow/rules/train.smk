@@ -1,0 +1,42 @@
+# One recipe on one fold with one seed -> a model folder.
+
+
+rule train_model:
+    # Checkpoints lie in an undeclared work folder, where Snakemake neither deletes nor expects them.
+    input:
+        split="results/{dataset}/split/fold{fold}/split.json",
+        labels=ancient(multiext("results/{dataset}/split/fold{fold}/", "train.slp", "val.slp")),
+        store="results/{dataset}/store.json",
+    output:
+        model="results/{dataset}/models/{recipe}/fold{fold}_seed{seed}/model.json",
+        checkpoint="results/{dataset}/models/{recipe}/fold{fold}_seed{seed}/best.ckpt",
+        others=multiext(
+            "results/{dataset}/models/{recipe}/fold{fold}_seed{seed}/",
+            "training_config.yaml",
+            "training_log.csv",
+            "curves.png",
+            "provenance.json",
+        ),
+    log:
+        "logs/train_model/{dataset}/{recipe}/fold{fold}_seed{seed}.log",
+    benchmark:
+        "benchmarks/train_model/{dataset}/{recipe}/fold{fold}_seed{seed}.tsv"
+    conda:
+        "../../envs/posewright.yaml"
+    threads: 4
+    resources:
+        **SITE.of("train_model", gpu=SITE.gpu, mem_mb=growing(12000, 64000), runtime=480),
+    params:
+        store=untracked(store_of),
+        labels=untracked(lambda w: PLAN.dataset_json(w.dataset)),
+        science=lambda w: PLAN.recipe_identity(w.recipe),
+        recipe=untracked(lambda w: PLAN.recipe_json(w.recipe)),
+        work=untracked(lambda w: f"{WORK}/train/{w.dataset}"),
+        split=subpath(input.split, parent=True),
+        out=subpath(output.model, parent=True),
+    shell:
+        'python "$POSEWRIGHT/scripts/store_frames.py" --if-missing --dataset {params.labels:q} --out {params.store:q}'
+        " > {log:q} 2>&1; "
+        'python "$POSEWRIGHT/scripts/train_model.py" --recipe {params.recipe:q} --split {params.split:q}'
+        " --store {params.store:q} --seed {wildcards.seed} --fold {wildcards.fold}"
+        " --work {params.work:q} --out {params.out:q} >> {log:q} 2>&1"
