@@ -1,7 +1,7 @@
 """Write requirements.lock, requirements-dev.lock and envs/posewright.yaml from what is installed here and works.
 
-``python envs/pins.py`` after changing a dependency in pyproject.toml, installing it, and running all tests. The locks hold
-the closure of what pyproject.toml asks for, at the installed versions; the conda definition repeats the first of them.
+``python envs/pins.py`` after changing a dependency in pyproject.toml, installing it, and running all tests. The locks
+hold the closure of what pyproject.toml asks for, at the installed versions; the conda definition repeats the first.
 """
 
 import re

@@ -242,8 +242,8 @@ class Plan:
         for release in releases:
             if dataset not in self.labelled and not Path(release_file(dataset, release)).exists():
                 raise InputError(
-                    f"dataset {dataset} has no labels, so the release {release} cannot be trained for it; put a finished "
-                    f"release in {Path(release_file(dataset, release)).parent}, or give the dataset labels."
+                    f"dataset {dataset} has no labels, so the release {release} cannot be trained for it; put a "
+                    f"finished release in {Path(release_file(dataset, release)).parent}, or give the dataset labels."
                 )
         return releases
 
@@ -266,8 +266,9 @@ class Plan:
             made_of = read_json(Path(release_file(dataset, release)))["definition"]
             if made_of != declared[release]:
                 raise InputError(
-                    f"releases.{release}: the release exists and was made of {canonical_json(made_of)}, the config now "
-                    f"says {canonical_json(declared[release])}; releases never change, so give the new one another name."
+                    f"releases.{release}: the release exists and was made of {canonical_json(made_of)}, the config "
+                    f"now says {canonical_json(declared[release])}; releases never change, so give the new one "
+                    "another name."
                 )
         working = [WORKING + method for method in self.project.methods]
         return working + [release for release in declared if release not in frozen]

@@ -10,69 +10,25 @@ import numpy as np
 import pytest
 import torch
 
-from posewright.config.recipe import Recipe, load_recipe
+from posewright.config.recipe import load_recipe
 from posewright.errors import InputError
 from posewright.files import read_json
-from posewright.labels.read import read_labels
-from posewright.labels.split import split_labels, write_split
 from posewright.model_types.plan import load_plan
 from posewright.prediction.estimator import load_estimator
 from posewright.prediction.export import export_model
 from posewright.prediction.labelled import predict_labelled
-from posewright.samples.store import FrameStore, store_frames
-from posewright.shapes import DecodeOptions, Size
-from posewright.synthetic.dataset import make_dataset
-from posewright.synthetic.spec import ArenaSpec
-from posewright.training.train import train_model
+from posewright.samples.store import FrameStore
+from posewright.shapes import DecodeOptions
 
-HEADS: dict[str, Any] = {
-    "single_instance": {"confmaps": {"sigma": 2.0, "output_stride": 2}},
-    "centroid": {"confmaps": {"anchor_part": "thorax", "sigma": 2.0, "output_stride": 4}},
-    "centered_instance": {"confmaps": {"anchor_part": "thorax", "sigma": 2.0, "output_stride": 2}},
-    "bottomup": {
-        "confmaps": {"sigma": 2.0, "output_stride": 2},
-        "pafs": {"sigma": 15.0, "output_stride": 4},
-    },
-}
-
-
-def small_recipe(model_type: str, **trainer: Any) -> Recipe:
-    return load_recipe(
-        {
-            "data_config": {"preprocessing": {"scale": 0.5, "crop_size": None, "min_crop_size": 32}},
-            "model_config": {
-                "backbone_config": {"unet": {"filters": 8, "filters_rate": 1.5, "max_stride": 8}},
-                "head_configs": {model_type: HEADS[model_type]},
-            },
-            "trainer_config": {
-                "optimizer": {"lr": 1e-3},
-                "train_steps_per_epoch": 4,
-                "max_epochs": 3,
-                "enable_progress_bar": False,
-                **trainer,
-            },
-        }
-    )
+from .small import HEADS, make_small_data, small_recipe, train
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two small synthetic recordings, split by video, frames stored."""
+    """Small synthetic recordings, split by video, frames stored."""
     folder = tmp_path_factory.mktemp("data")
-    spec = ArenaSpec(
-        n_animals=2, animal_length_px=40, size=Size(100, 116), n_recordings=3, n_frames=24, n_labeled=8, hut=False
-    )
-    make_dataset(spec, folder)
-    labels = read_labels([folder / "labels.slp"])
-    split = split_labels(labels, by="video", val=0.3, test=0.3, folds=1, fold=0, block_frames=10, gap_frames=0, seed=0)
-    write_split(split, folder / "split")
-    store_frames(labels, folder / "store" / "store.json")
+    make_small_data(folder)
     return folder
-
-
-def train(data: Path, recipe: Recipe, out: Path, seed: int = 0) -> Path:
-    train_model(recipe, data / "split", data / "store" / "store.json", seed, out.parent / f"work-{out.name}", out)
-    return out
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:

@@ -94,6 +94,7 @@ def _fit(plan: ModelPlan, train: LabelSet, val: LabelSet, store: FrameStore, fol
     )
     budget = TimeBudget(log, recipe.posewright.max_minutes) if recipe.posewright.max_minutes else None
     stop = _early_stopping(recipe)
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it advertises its own products
     shows_bar = recipe.trainer_config.enable_progress_bar and os.isatty(2)
     bar = TQDMProgressBar() if shows_bar else None
     trainer = lightning.Trainer(
@@ -111,7 +112,6 @@ def _fit(plan: ModelPlan, train: LabelSet, val: LabelSet, store: FrameStore, fol
         num_sanity_val_steps=0,
         default_root_dir=folder,
     )
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it advertises its own products
     last = folder / "last.ckpt"
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*does not have many workers.*")  # the store is mapped: loading is a copy

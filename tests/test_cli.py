@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from posewright import cli
+from posewright.config.project import load_project
+from posewright.config.recipe import load_recipe
+from posewright.synthetic.dataset import make_dataset
+from posewright.synthetic.spec import ArenaSpec
+
+
+def leave(*words: str) -> int:
+    with pytest.raises(SystemExit) as left:
+        cli.main(words)
+    code = left.value.code
+    assert isinstance(code, int)
+    return code
+
+
+def test_init_writes_a_project_that_is_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert leave("init", str(tmp_path / "flies")) == 0
+    monkeypatch.chdir(tmp_path / "flies")
+    project = load_project(Path("config/config.yaml"))
+    for path in project.recipes.values():
+        load_recipe(Path(path))
+    assert Path(project.videos or "").is_file()
+
+
+def test_init_replaces_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    leave("init", str(tmp_path / "flies"))
+    assert leave("init", str(tmp_path / "flies")) == 2
+    assert "exists already" in capsys.readouterr().err
+
+
+def test_check_names_what_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    leave("init", str(tmp_path / "flies"))
+    monkeypatch.chdir(tmp_path / "flies")
+    assert leave("check") == 2
+    assert "labels.slp" in capsys.readouterr().err
+
+
+def test_check_says_what_was_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    leave("init", str(tmp_path / "flies"))
+    monkeypatch.chdir(tmp_path / "flies")
+    make_dataset(ArenaSpec(n_recordings=1, n_frames=200, n_labeled=20), tmp_path / "flies")
+    config = Path("config/config.yaml")
+    config.write_text(config.read_text().replace("test: 0.2}", "test: 0.2, block_frames: 10}"))
+    assert leave("check") == 0, capsys.readouterr().err
+    assert "20 labelled frames" in capsys.readouterr().out
+    assert not Path("results").exists()
+
+
+def test_run_hands_its_words_to_snakemake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert leave("run", "--version") == 0
+    assert capfd.readouterr().out.startswith("9.")
+    assert leave("run", "-n") != 0  # no project here
+    assert "config/config.yaml" in "".join(capfd.readouterr())
+
+
+def test_status_counts_and_its_code_tells_of_failures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert leave("status") == 2
+    table = tmp_path / "status.tsv"
+    table.write_text("dataset\trelease\tvideo\tstate\treason\tmessage\nd\tr\tv\tok\t\t\n")
+    assert leave("status", "--table", str(table)) == 0
+    table.write_text(table.read_text() + "d\tr\tw\tfailed\tmissing\tgone\n")
+    assert leave("status", "--table", str(table)) == cli.TOO_MANY_FAILED
+    assert "- d/r/w: failed missing gone" in capsys.readouterr().out
+
+
+def test_unknown_words_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert leave("status", "--tabel", "x") == 2
+    assert leave("explode") == 2
+    capsys.readouterr()

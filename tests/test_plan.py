@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from posewright.errors import InputError
+from posewright.files import write_json
+from posewright.plan import Plan, read_rows, release_file
+
+RECIPE = {
+    "model_config": {
+        "backbone_config": {"unet": {"filters": 8}},
+        "head_configs": {"single_instance": {"confmaps": {"sigma": 2.5}}},
+    }
+}
+CONFIG: dict[str, Any] = {
+    "datasets": {"mouse": {"labels": []}},
+    "recipes": {"pose": "pose.yaml"},
+    "methods": {"one": {"type": "single_instance", "recipes": ["pose"]}},
+    "seeds": [3, 4],
+    "releases": {"mouse-1": {"method": "one", "seed": 4}},
+    "videos": "data/videos.tsv",
+    "predict": {"releases": ["dev-one"], "batch": {"count": 2}},
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("pose.yaml").write_text(yaml.safe_dump(RECIPE))
+    Path("data").mkdir()
+    Path("data/videos.tsv").write_text("video\tpath\tnote\nv0\ta/0.mp4\tgood\nv1\t/far/1.mp4\t\nv2\t2.mp4\t\n")
+    return tmp_path
+
+
+def plan(**sections: Any) -> Plan:
+    return Plan.load({**CONFIG, **sections})
+
+
+def test_paths_in_the_sheet_begin_at_its_own_folder(folder: Path) -> None:
+    assert [row.path for row in read_rows(Path("data/videos.tsv"))] == ["data/a/0.mp4", "/far/1.mp4", "data/2.mp4"]
+
+
+def test_every_video_is_in_a_batch_with_the_columns_that_reach_prediction(folder: Path) -> None:
+    here = plan()
+    for video in here.video_ids("mouse"):
+        rows = json.loads(here.batch_rows("mouse", here.batch_of("mouse", video)))
+        assert video in [row["video"] for row in rows]
+        assert all("note" not in row and "extra" not in row for row in rows)
+
+
+def test_a_working_release_is_the_first_fold_and_seed(folder: Path) -> None:
+    assert plan().definition("dev-one") == {"method": "one", "fold": 0, "seed": 3}
+    assert plan().definition("mouse-1") == {"method": "one", "fold": 0, "seed": 4}
+
+
+def test_a_frozen_release_is_not_made_again_and_not_changed(folder: Path) -> None:
+    assert plan().releases_to_make("mouse") == ["dev-one", "mouse-1"]
+    write_json(Path(release_file("mouse", "mouse-1")), {"definition": plan().definition("mouse-1")})
+    assert plan().releases_to_make("mouse") == ["dev-one"]
+    with pytest.raises(InputError, match="releases never change"):
+        plan(releases={"mouse-1": {"method": "one", "seed": 3}}).releases_to_make("mouse")
+
+
+def test_speed_is_in_no_identity(folder: Path) -> None:
+    before = plan()
+    slow = {**RECIPE, "trainer_config": {"train_data_loader": {"num_workers": 4}, "trainer_accelerator": "cpu"}}
+    Path("pose.yaml").write_text(yaml.safe_dump(slow))
+    after = plan(predict={**CONFIG["predict"], "on_missing": "report", "max_failed_fraction": 0.5})
+    assert after.recipe_identity("pose") == before.recipe_identity("pose")
+    assert after.predict_identity() == before.predict_identity()
+    assert after.recipe_json("pose") != before.recipe_json("pose")
+
+
+def test_what_is_not_available_is_refused_and_not_ignored(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"predict\.chunk_frames"):
+        plan(predict={"chunk_frames": 100})
+
+
+def test_models_that_are_not_trained_here_are_scored_once(folder: Path) -> None:
+    here = plan(methods={**CONFIG["methods"], "theirs": {"type": "single_instance", "models": [{"path": "there"}]}})
+    assert here.seeds_of("one") == [3, 4]
+    assert here.seeds_of("theirs") == [3]
+    assert here.method_folders("theirs") == ["there"]
