@@ -123,8 +123,8 @@ def test_the_sheet_names_every_recording(folder: Path) -> None:
     assert [row["video"] for row in rows] == ["recording_1", "recording_2", "recording_3"]
     assert len({row["session"] for row in rows}) == 3
     assert rows[1]["animals"] == "animal_4,animal_5,animal_6"
-    assert [row["path"] for row in rows] == [f"{folder}/videos/{row['video']}.mp4" for row in rows]
-    assert all(Path(row["path"]).is_file() and row["n_animals"] == "3" for row in rows)
+    assert [row["path"] for row in rows] == [f"videos/{row['video']}.mp4" for row in rows]
+    assert all((folder / row["path"]).is_file() and row["n_animals"] == "3" for row in rows)
 
 
 def test_our_sheet_reader_accepts_the_sheet(folder: Path) -> None:

@@ -5,8 +5,7 @@
     videos/<recording>.mp4   gray, h264
     labels.slp               user instances of labelled frames, visible nodes only, tracks named by individual
     truth.parquet            every node of every animal in every frame, seen or not
-    videos.tsv               one row per recording; paths begin as the folder was given, so a relative one
-                             holds where the program ran, while labels name videos from their own folder
+    videos.tsv               one row per recording; like the labels it names videos from its own folder
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ def make_dataset(spec: ArenaSpec, folder: Path) -> None:
     write_labels(labels_of(scenes, truths, folder), folder / "labels.slp")
     with atomic_path(folder / "truth.parquet") as temporary:
         pq.write_table(pa.concat_tables(truth_table(*pair) for pair in zip(scenes, truths, strict=True)), temporary)
-    write_text(folder / "videos.tsv", _sheet(scenes, folder))
+    write_text(folder / "videos.tsv", _sheet(scenes))
 
 
 def recording_name(scene: Scene) -> str:
@@ -108,7 +107,7 @@ def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], size: Size, fps
         container.mux(stream.encode())
 
 
-def _sheet(scenes: Sequence[Scene], folder: Path) -> str:
+def _sheet(scenes: Sequence[Scene]) -> str:
     """Return ``videos.tsv``: every recording is a session of its own."""
     text = io.StringIO()
     writer = csv.writer(text, delimiter="\t", lineterminator="\n")
@@ -116,7 +115,7 @@ def _sheet(scenes: Sequence[Scene], folder: Path) -> str:
     for scene in scenes:
         names = ",".join(individual.name for individual in scene.individuals)
         spec = scene.spec
-        path = (folder / video_path(scene)).as_posix()
+        path = video_path(scene)
         session = f"session_{scene.recording + 1}"
         length_s = f"{spec.n_frames / spec.fps:g}"
         writer.writerow([recording_name(scene), path, session, names, spec.n_animals, f"{spec.fps:g}", length_s])
