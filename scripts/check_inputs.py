@@ -12,9 +12,10 @@ def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--project", type=door.mapping, required=True, metavar="JSON", help="the whole config")
     words.add_argument("--dataset", required=True, help="which of its datasets")
+    words.add_argument("--groups", type=Path, metavar="TSV", help="table that remembers the groups of the split")
     words.add_argument("--out", type=Path, required=True, help="check.json: what was found, in numbers")
     given = words.parse_args()
-    check_inputs(load_project(given.project), given.dataset, given.out)
+    check_inputs(load_project(given.project), given.dataset, given.out, given.groups)
 
 
 if __name__ == "__main__":

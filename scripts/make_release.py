@@ -18,6 +18,9 @@ def main() -> None:
         "--settings", type=door.mapping, required=True, metavar="JSON", help="backend, dtype, thresholds"
     )
     words.add_argument("--out", type=Path, required=True, help="release.json; the bundle is written beside it")
+    words.add_argument(
+        "--gpu", type=int, default=0, help="GPUs that a prediction job gets here; with any, auto is torch"
+    )
     given = words.parse_args()
     make_release(
         name=given.name,
@@ -28,6 +31,7 @@ def main() -> None:
         backend=given.settings["backend"],
         dtype=given.settings["dtype"],
         options=DecodeOptions(**given.settings["options"]),
+        gpu=given.gpu > 0,
     )
 
 

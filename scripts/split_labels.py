@@ -6,6 +6,7 @@ from pathlib import Path
 from posewright import door
 from posewright.config.project import DatasetConfig, SplitConfig
 from posewright.config.sections import validate
+from posewright.labels.memory import recall_groups, remember_groups
 from posewright.labels.read import read_labels
 from posewright.labels.recordings import groups_of
 from posewright.labels.split import split_labels, write_split
@@ -18,12 +19,14 @@ def main() -> None:
     words.add_argument("--split", type=door.mapping, required=True, metavar="JSON", help="the split's settings")
     words.add_argument("--sheet", type=Path, help="videos.tsv with session and animals of the labelled videos")
     words.add_argument("--fold", type=int, default=0, help="which fold, from 0")
+    words.add_argument("--groups", type=Path, metavar="TSV", help="table that remembers the groups; read and added to")
     words.add_argument("--out", type=Path, required=True, help="folder for {train,val,test}.slp and split.json")
     given = words.parse_args()
     dataset = validate(DatasetConfig, given.dataset, "--dataset")
     settings = validate(SplitConfig, given.split, "--split")
     labels = read_labels(**dataset.reading())
     rows = read_rows(given.sheet) if given.sheet else []
+    remembered = recall_groups(given.groups, settings) if given.groups else {}
     split = split_labels(
         labels,
         by=settings.by,
@@ -34,8 +37,11 @@ def main() -> None:
         block_frames=settings.block_frames,
         gap_frames=settings.gap_frames,
         seed=settings.seed,
-        groups=groups_of(labels, rows, settings.by, settings.file),
+        groups=groups_of(labels, rows, settings.by, settings.file, remembered),
+        remembered=remembered,
     )
+    if given.groups:  # before the split is there: without the table it could not be made again
+        remember_groups(given.groups, settings, split.places)
     write_split(split, given.out)
 
 

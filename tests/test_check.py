@@ -13,7 +13,9 @@ from posewright.check import check_inputs
 from posewright.config.project import load_project
 from posewright.errors import InputError, InputProblems
 from posewright.files import read_json
+from posewright.labels.memory import recall_groups, remember_groups
 from posewright.labels.read import read_labels
+from posewright.labels.split import split_labels
 from posewright.labels.write import write_labels
 
 
@@ -83,7 +85,7 @@ def test_all_problems_are_told_at_once(shared_data: Path, tmp_path: Path) -> Non
     }
     recipes = {
         "centroid": recipe(tmp_path, "centroid", "centroid", {"anchor_part": "head"}, max_height=500),
-        "instance": recipe(tmp_path, "instance", "centered_instance", {"anchor_part": "thorx"}, crop_size=100),
+        "instance": recipe(tmp_path, "instance", "centered_instance", {"anchor_part": "thorx"}, crop_size=60),
         "bottomup": recipe(tmp_path, "bottomup", "bottomup", {"output_stride": 32}),
         "single": recipe(tmp_path, "single", "single_instance", {"part_names": ["head"]}),
         "gone": str(tmp_path / "gone.yaml"),
@@ -96,9 +98,10 @@ def test_all_problems_are_told_at_once(shared_data: Path, tmp_path: Path) -> Non
         "gone.yaml: the file does not exist",
         "max_height: 500 differs from the frames' own 384",
         "An empty side of the split",
-        "anchor_part: there is no node 'thorx'; did you mean 'thorax'?",
-        "crop_size: 100 px at scale 1 does not divide by the max_stride 16; use 96 or 112",
-        "crop_size: 100 px is smaller than the animals, 99% of which need up to",
+        "anchor_part: there is no node 'thorx'; did you mean 'thorax'?\n",
+        "crop_size: 60 px at scale 1 does not divide by the max_stride 16; use 48 or 64",
+        "crop_size: 60 px is smaller than the animals: ",
+        "set null to have it measured (",
         "confmaps.output_stride: 32 exceeds the backbone's max_stride 16",
         "part_names: ['head'] are not the nodes of the labels",
         "methods.topdown.recipes: anchor_part differs",
@@ -166,3 +169,21 @@ def test_missing_images_are_told(shared_data: Path, tmp_path: Path) -> None:
 def test_an_unknown_dataset_names_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="did you mean 'flies'"):
         check_inputs(load_project({"datasets": {"flies": {}}}), "flis", tmp_path / "check.json")
+
+
+def test_a_training_without_validation_is_told(shared_data: Path, tmp_path: Path) -> None:
+    said = faults(tmp_path, [shared_data / "flies-pair" / "labels.slp"], split={"val": 0})
+    assert "split.val is 0, but every training needs a validation side" in said
+
+
+def test_the_split_that_is_checked_is_the_one_that_will_be_made(shared_data: Path, tmp_path: Path) -> None:
+    project = load_project({"datasets": {"data": {"labels": [str(shared_data / "flies-pair" / "labels.slp")]}}})
+    table = tmp_path / "groups.tsv"
+    remember_groups(table, project.split, {"video.mp4/b0": "test", "video.mp4/b1": "val", "video.mp4/b2": "train"})
+    check_inputs(project, "data", tmp_path / "check.json", table)
+    labels = read_labels([shared_data / "flies-pair" / "labels.slp"])
+    remembered = recall_groups(table, project.split)
+    made = split_labels(labels, by="block", val=0.1, test=0.2, remembered=remembered)
+    assert remembered.items() <= made.places.items()
+    assert read_json(tmp_path / "check.json")["split"][0]["digest"] == made.digest
+    assert made.digest != split_labels(labels, by="block", val=0.1, test=0.2).digest

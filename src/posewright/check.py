@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from posewright.check_recipes import check_frame_sizes, check_methods, used_recipes
 from posewright.config.project import DatasetConfig, ProjectConfig
 from posewright.config.sheet import VideoRow
 from posewright.errors import InputError, nearest
 from posewright.files import write_json
 from posewright.findings import Findings
-from posewright.labels.measure import animal_extents_px, most_animals
+from posewright.labels.measure import most_animals, node_reach_px
+from posewright.labels.memory import recall_groups
 from posewright.labels.model import LabelSet, VideoRef
 from posewright.labels.read import read_labels
 from posewright.labels.recordings import groups_of
@@ -19,8 +22,14 @@ from posewright.labels.split import Split, split_labels
 from posewright.plan import read_rows
 
 
-def check_inputs(project: ProjectConfig, dataset: str, out: Path) -> None:
+def check_inputs(project: ProjectConfig, dataset: str, out: Path, table: Path | None = None) -> None:
     """Check a dataset with the sheet, the split and every method, and write facts of it as JSON.
+
+    Args:
+        project: the config.
+        dataset: which of its datasets.
+        out: the JSON.
+        table: what the split remembers of its groups, so that the split that is checked is the one that will be made.
 
     Raises:
         InputProblems: all that is wrong, each with its place and a remedy.
@@ -44,7 +53,7 @@ def check_inputs(project: ProjectConfig, dataset: str, out: Path) -> None:
     labels = _labels(settings, f"datasets.{dataset}", findings) if settings.labels else None
     if labels is not None:
         videos = [_video(video, index, labels, findings) for index, video in enumerate(labels.videos)]
-        splits = _splits(project, labels, rows, findings)
+        splits = _splits(project, labels, rows, table, findings)
         check_methods(project, recipes, splits[0].train if splits else labels, findings)
         check_frame_sizes(project, recipes, videos, findings)
         facts |= {"labels": _facts(labels, videos), "split": [_split_facts(split) for split in splits]}
@@ -140,7 +149,7 @@ def _facts(labels: LabelSet, videos: list[dict[str, Any]]) -> dict[str, Any]:
         "most_animals": most_animals(labels),
         "tracks": list(labels.track_names),
         "skeleton": labels.skeleton.to_json(),
-        "extent_px": round(float(animal_extents_px(labels, None).max()), 3),
+        "extent_px": round(2 * float(np.nanmax(node_reach_px(labels, None))), 3),
         "videos": videos,
     }
 
@@ -148,10 +157,15 @@ def _facts(labels: LabelSet, videos: list[dict[str, Any]]) -> dict[str, Any]:
 # --- split ----------------------------------------------------------------------------------------------------------
 
 
-def _splits(project: ProjectConfig, labels: LabelSet, rows: list[VideoRow], findings: Findings) -> list[Split]:
+def _splits(
+    project: ProjectConfig, labels: LabelSet, rows: list[VideoRow], table: Path | None, findings: Findings
+) -> list[Split]:
     """Return the split of every fold that has one."""
     split = project.split
-    groups = findings.attempt(lambda: groups_of(labels, rows, split.by, split.file))
+    remembered = findings.attempt(lambda: {} if table is None else recall_groups(table, split))
+    if remembered is None:
+        return []
+    groups = findings.attempt(lambda: groups_of(labels, rows, split.by, split.file, remembered))
     if groups is None:
         return []
     made = (
@@ -167,6 +181,7 @@ def _splits(project: ProjectConfig, labels: LabelSet, rows: list[VideoRow], find
                 gap_frames=split.gap_frames,
                 seed=split.seed,
                 groups=groups,
+                remembered=remembered,
             )
         )
         for fold in range(split.folds)
@@ -182,5 +197,7 @@ def _split_facts(split: Split) -> dict[str, Any]:
         "dropped": len(split.dropped),
         "groups": len(split.groups),
         "digest": split.digest,
+        "gap_frames": split.gap_frames,
+        "gap_reason": split.gap_reason,
         "notes": list(split.notes),
     }

@@ -5,18 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from posewright.config.model import BottomUpHead
 from posewright.config.project import MethodConfig, ProjectConfig, method_recipe_types
 from posewright.config.recipe import Recipe, load_recipe
 from posewright.errors import nearest
 from posewright.findings import Findings
-from posewright.labels.measure import animal_extents_px, most_animals
+from posewright.labels.measure import crop_fault, measured_crop_px, most_animals, node_reach_px
 from posewright.labels.model import LabelSet
 from posewright.labels.skeleton import Skeleton
-
-_MUST_FIT = 0.99  #: part of the animals a crop has to hold; a few wrong labels must not stop a project
 
 
 def used_recipes(project: ProjectConfig, findings: Findings) -> dict[str, Recipe]:
@@ -154,7 +150,7 @@ def edge_closing_a_ring(skeleton: Skeleton) -> tuple[str, str] | None:
 
 
 def _check_crop(where: str, recipe: Recipe, labels: LabelSet, anchor: int | None, findings: Findings) -> None:
-    """Check that a given crop size divides and holds the largest animal of the training side."""
+    """Check that a given crop size divides and holds the animals of the training side, as training itself does."""
     preprocessing = recipe.data_config.preprocessing
     crop_px = preprocessing.crop_size
     if crop_px is None:
@@ -170,11 +166,8 @@ def _check_crop(where: str, recipe: Recipe, labels: LabelSet, anchor: int | None
             f"{crop_px} px at scale {preprocessing.scale:g} does not divide by the max_stride {recipe.max_stride}",
             f"use {' or '.join(str(size) for size in fitting if size)}",
         )
-    extents_px = animal_extents_px(labels, anchor)
-    needed_px = math.ceil(np.quantile(extents_px, _MUST_FIT, method="higher"))
-    if crop_px < needed_px:
-        findings.add(
-            place,
-            f"{crop_px} px is smaller than the animals, {_MUST_FIT:.0%} of which need up to {needed_px} px",
-            "raise it, or set null to have it measured",
-        )
+    reach_px = node_reach_px(labels, anchor)
+    fault = crop_fault(reach_px, crop_px)
+    if fault is not None:
+        fitting_px = measured_crop_px(reach_px, unit_px, preprocessing.crop_padding, preprocessing.min_crop_size)
+        findings.add(place, fault, f"raise it, or set null to have it measured ({fitting_px} px)")

@@ -63,12 +63,13 @@ def check_project(config: Path) -> int:
     """Check every dataset of a project and say what was found."""
     from posewright.check import check_inputs  # reads labels and videos: heavy, and needed here only
     from posewright.config.project import load_project
+    from posewright.plan import groups_file
 
     project = load_project(config)
     with tempfile.TemporaryDirectory() as folder:  # the workflow's own check.json is not touched: models depend on it
         for name in project.datasets:
             out = Path(folder) / f"{name}.json"
-            check_inputs(project, name, out)
+            check_inputs(project, name, out, Path(groups_file(name)))
             print(f"{name}: {_found(read_json(out))}")
     print("No problems found.")
     return 0

@@ -26,7 +26,8 @@ class Problem:
     remedy: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.found}; {self.remedy}."
+        end = "" if self.remedy.endswith("?") else "."
+        return f"{self.where}: {self.found}; {self.remedy}{end}"
 
 
 class InputProblems(InputError):

@@ -23,8 +23,7 @@ from posewright.config.sheet import VideoRow, read_sheet
 from posewright.config.stages import STAGE_VERSION
 from posewright.errors import InputError, InputProblems, Problem
 from posewright.files import canonical_json, file_digest, read_json
-from posewright.labels.digest import _video_paths as video_paths
-from posewright.labels.digest import labels_digest
+from posewright.labels.digest import labels_digest, video_paths
 
 #: Columns of the sheet that reach prediction; a change in any other one (a note, a session) predicts nothing again.
 PREDICTION_COLUMNS = ("video", "path", "n_animals", "start", "stop", "roi", "exclude")
@@ -298,6 +297,11 @@ def release_file(dataset: str, release: str) -> str:
     return f"results/{dataset}/releases/{release}/release.json"
 
 
+def groups_file(dataset: str) -> str:
+    """Return the path of the table that remembers where each group of the split stands; it outlives all splits."""
+    return f"results/{dataset}/split/groups.tsv"
+
+
 def read_rows(sheet: Path, datasets: Sequence[str] | None = None) -> list[VideoRow]:
     """Read the sheet of videos; relative paths in it begin at its own folder, so a folder of videos moves as one."""
     return [replace(row, path=str(sheet.parent / row.path)) for row in read_sheet(sheet, datasets)]
@@ -307,6 +311,7 @@ def _refuse_unavailable(project: ProjectConfig) -> None:
     """Refuse what the config can say and this version cannot do, rather than to ignore it."""
     asked = {
         "predict.chunk_frames": project.predict.chunk_frames is not None,
+        f"predict.dtype {project.predict.dtype}": project.predict.dtype != "float32",
         **{f"releases.{name}.bundle": made.bundle is not None for name, made in project.releases.items()},
     }
     found = [key for key, is_asked in asked.items() if is_asked]

@@ -44,6 +44,17 @@ def test_videos_that_share_an_animal_are_one_group() -> None:
     assert groups_of(labels, rows, "block") == {}
 
 
+def test_a_new_animal_renames_no_remembered_group() -> None:
+    labels = make_labels([(video, 1) for video in range(3)], ("a.mp4", "b.mp4", "c.mp4"))
+    animals = (("m2",), ("m2", "m1"), ("m3",))
+    rows = [VideoRow(name, f"{name}.mp4", animals=own) for name, own in zip("abc", animals, strict=True)]
+    remembered = {"m2": "test", "m3": "train"}
+    assert groups_of(labels, rows, "animal", remembered=remembered) == {0: "m2", 1: "m2", 2: "m3"}
+    rows[1] = VideoRow("b", "b.mp4", animals=("m2", "m3"))
+    with pytest.raises(InputError, match=r"different parts of the split: m2 in test, m3 in train; leave out"):
+        groups_of(labels, rows, "animal", remembered=remembered)
+
+
 def test_a_labelled_video_that_fits_several_rows_is_told() -> None:
     labels = make_labels([(0, 1)], ("a.mp4",))
     rows = [VideoRow("v1", "x/a.mp4", session="1"), VideoRow("v2", "y/a.mp4", session="2")]

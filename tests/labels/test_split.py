@@ -60,22 +60,39 @@ def test_equal_inputs_give_equal_splits_and_another_seed_another(by: str) -> Non
     st.integers(0, 9),
 )
 def test_adding_labels_moves_no_block(first: set[int], more: set[int], seed: int) -> None:
-    few = split(make_labels([(0, frame) for frame in first]), seed=seed, block_frames=30)
-    many = split(make_labels([(0, frame) for frame in first | more]), seed=seed, block_frames=30)
-    if not few.notes:
-        assert sides(few).items() <= sides(many).items()
-        assert keys(few.train) <= keys(many.train)
-        assert keys(few.test) <= keys(many.test)
-
-
-def test_adding_videos_moves_no_video() -> None:
-    few = split(make_labels(EVERY[:60], VIDEOS[:30]), by="video")
-    many = split(make_labels(EVERY, VIDEOS), by="video")
-    assert not few.notes
+    options: Any = {"seed": seed, "block_frames": 30, "gap_frames": 3}
+    few = split(make_labels([(0, frame) for frame in first]), **options)
+    many = split(make_labels([(0, frame) for frame in first | more]), remembered=few.places, **options)
     assert sides(few).items() <= sides(many).items()
+    assert keys(few.train) <= keys(many.train)
+    assert keys(few.test) <= keys(many.test)
 
 
-@pytest.mark.parametrize(("val", "test"), [(0.1, 0.2), (0.1, 0.1), (0.2, 0.2), (0.15, 0.1), (0.1, 0.0), (0.0, 0.3)])
+@pytest.mark.parametrize("folds", [1, 3])
+@pytest.mark.parametrize("seed", range(10))
+def test_videos_added_one_by_one_move_no_video(seed: int, folds: int) -> None:
+    remembered: dict[str, str] = {}
+    for count in range(folds + 2, 30):
+        labels = make_labels([(video, 1) for video in range(count)], VIDEOS[:count])
+        made = [split(labels, by="video", seed=seed, folds=folds, fold=k, remembered=remembered) for k in range(folds)]
+        assert remembered.items() <= made[0].places.items()
+        assert all(one.places == made[0].places for one in made)
+        assert all(one.train.frames and one.val.frames and one.test.frames for one in made)
+        again = split(labels, by="video", seed=seed, folds=folds, remembered=made[0].places)
+        assert (again.places, again.notes) == (made[0].places, made[0].notes)
+        remembered |= made[0].places
+
+
+def test_what_is_remembered_holds_against_the_hash_and_a_new_group_fills_what_is_empty() -> None:
+    remembered = {"v0.mp4": "train", "v1.mp4": "train", "v2.mp4": "train", "gone.mp4": "val"}
+    labels = make_labels([(video, 1) for video in range(4)], VIDEOS[:4])
+    made = split(labels, by="video", test=0.0, remembered=remembered)
+    assert made.places == {"v0.mp4": "train", "v1.mp4": "train", "v2.mp4": "train", "v3.mp4": "val"}
+    with pytest.raises(InputError, match=r"no group left in val: .* remove the split's groups\.tsv"):
+        split(make_labels([(video, 1) for video in range(3)], VIDEOS[:3]), by="video", test=0.0, remembered=remembered)
+
+
+@pytest.mark.parametrize(("val", "test"), [(0.1, 0.2), (0.1, 0.1), (0.2, 0.2), (0.15, 0.1), (0.1, 0.0), (0.05, 0.3)])
 @pytest.mark.parametrize("seed", range(3))
 def test_blocks_keep_the_wanted_parts(val: float, test: float, seed: int) -> None:
     labels = make_labels([(0, frame) for frame in range(0, 10_000, 5)])
@@ -93,9 +110,12 @@ def test_training_keeps_its_distance_from_other_blocks(gap: int) -> None:
     assert {side for _, _, _, side in made.units} == {"train", "val", "test"} | ({"dropped"} if gap else set())
 
 
-def test_auto_gap_is_a_tenth_of_a_block() -> None:
-    labels = make_labels([(0, frame) for frame in range(3000)])
-    assert split(labels, block_frames=50).gap_frames == 5
+def test_the_gap_says_where_it_comes_from() -> None:
+    labels = make_labels([(0, frame) for frame in range(1000)])
+    measured = split(labels, block_frames=50)
+    assert (measured.gap_frames, measured.gap_reason[:9]) == (1, "measured:")  # points without any motion in common
+    given = split(labels, block_frames=50, gap_frames=3)
+    assert (given.gap_frames, given.gap_reason) == (3, "as split.gap_frames says")
     assert split(make_labels(EVERY, VIDEOS), by="video").gap_frames == 0
 
 
@@ -124,6 +144,17 @@ def test_a_side_that_cannot_be_filled_is_told_with_a_remedy() -> None:
         split(make_labels([(0, 1), (0, 99)]))
     with pytest.raises(InputError, match="No frame is left to train on"):
         split(make_labels([(0, frame) for frame in range(500)]), gap_frames=5000)
+
+
+def test_validation_is_never_empty() -> None:
+    labels = make_labels(EVERY, VIDEOS)
+    with pytest.raises(InputError, match=r"split\.val is 0, .* set split\.val to 0\.1"):
+        split(labels, by="video", val=0.0)
+    with pytest.raises(InputError, match=r"4 groups by video cannot fill 4 folds and test; .* lower split\.folds"):
+        split(make_labels([(video, 1) for video in range(4)], VIDEOS), by="video", folds=4)
+    assert split(labels, by="video", val=0.0, folds=2).val.frames
+    with pytest.raises(InputError, match="no labelled video on the val side; name one"):
+        split(make_labels([(0, 1), (1, 1)], VIDEOS[:2]), by="file", val=0.0, groups={0: "train", 1: "test"})
 
 
 def test_settings_that_make_no_sense_are_told() -> None:
@@ -172,6 +203,7 @@ def test_the_folder_holds_the_sides_and_the_whole_story(shared_data: Path, tmp_p
     assert story["videos"] == ["labeled-data/m4s1"]
     assert story["groups"][0].keys() == {"group", "side", "frames"}
     assert story["dropped_frames"] == len(made.dropped)
+    assert (story["gap_frames"], story["gap_reason"]) == (made.gap_frames, made.gap_reason)
     for side in ("train", "val", "test"):
         assert read_labels([tmp_path / f"{side}.slp"]).frames == getattr(made, side).frames
         assert sum(group["frames"] for group in story["groups"] if group["side"] == side) >= len(

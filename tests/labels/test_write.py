@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import sleap_io
 
-from posewright.labels.model import LabelSet, VideoRef
+from posewright.errors import InputError
+from posewright.labels.digest import labels_digest
+from posewright.labels.model import LabeledFrame, LabelSet, VideoRef
 from posewright.labels.read import read_labels
 from posewright.labels.write import write_labels, write_predictions
 from posewright.shapes import PoseBatch
@@ -71,3 +73,20 @@ def test_predictions_are_predicted_instances(tmp_path: Path) -> None:
     np.testing.assert_array_equal(second.numpy(), points[1])
     assert (second.score, second.track) == (0.375, None)
     assert [track.name for track in found.tracks] == ["mia"]
+
+
+def test_a_frame_without_instances_is_written_and_left_out_when_read(tmp_path: Path) -> None:
+    labels = make_labels([(0, 1), (0, 9)])
+    empty = LabeledFrame(0, 5, np.zeros((0, 4, 2)), ())
+    with_empty = LabelSet(labels.skeleton, labels.videos, (labels.frames[0], empty, labels.frames[1]))
+    write_labels(with_empty, tmp_path / "a.slp")
+    marked = sleap_io.load_slp(str(tmp_path / "a.slp"), open_videos=False)
+    assert [len(frame.instances) for frame in marked.labeled_frames] == [1, 0, 1]
+    marked.labeled_frames[1].is_negative = True
+    marked.save(str(tmp_path / "b.slp"), verbose=False)
+    for name in ("a.slp", "b.slp"):
+        assert read_labels([tmp_path / name]).frames == labels.frames
+        assert labels_digest(tmp_path / name) == labels_digest(tmp_path / "a.slp")
+    write_labels(labels.only([]), tmp_path / "none.slp")
+    with pytest.raises(InputError, match="no user instances"):
+        read_labels([tmp_path / "none.slp"])

@@ -91,8 +91,8 @@ def _reason(
     """Return why a node may be apart; empty if it may not."""
     here, there = _point(ours, row, node), _point(theirs, other, node)
     moved = _elsewhere(here, theirs, node) or _elsewhere(there, ours, node)
-    if moved and _grouped_alike(ours, theirs, options):
-        return "grouping"
+    if moved:
+        return "grouping" if _grouped_alike(ours, theirs, options) else ""
     if here is not None and there is not None:
         return "tie" if abs(_score(ours, row, node) - _score(theirs, other, node)) <= NEAR else ""
     side, place = (ours, row) if here is not None else (theirs, other)

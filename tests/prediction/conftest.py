@@ -10,11 +10,13 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from posewright.files import write_json
 from posewright.labels.skeleton import Skeleton
+from posewright.networks.weights import weights_digest
 from posewright.shapes import PoseBatch
 
 SKELETON = Skeleton(("middle", "left", "never"), edges=((0, 1), (1, 2)), symmetries=((0, 1), (1, 2)), name="dot")
@@ -96,11 +98,12 @@ def dots() -> Callable[[int], NDArray[np.float64]]:
 
 @pytest.fixture
 def make_model(tmp_path: Path) -> Callable[..., Path]:
-    """Write a model folder with the fields of ``model.json`` that a release reads."""
+    """Write a model folder with the fields of ``model.json`` that a release reads, and weights that fit it."""
 
     def make(recipe: str = "dots", model_type: str = "single_instance", weights: str = "w", **card: Any) -> Path:
         folder = tmp_path / "models" / recipe / "fold0_seed0"
         folder.mkdir(parents=True, exist_ok=True)
+        arrays = {"weights": torch.tensor([ord(letter) for letter in weights])}
         skeleton = Skeleton(("centroid",)) if model_type == "centroid" else SKELETON
         content = {
             "schema": 1,
@@ -108,12 +111,12 @@ def make_model(tmp_path: Path) -> Callable[..., Path]:
             "skeleton": skeleton.to_json(),
             "seed": 0,
             "split_digest": "split",
-            "weights_sha256": weights,
+            "weights_sha256": weights_digest(arrays),
             "training": {"seconds": 1.5},
             **card,
         }
         write_json(folder / "model.json", content)
-        (folder / "best.ckpt").write_bytes(weights.encode())
+        torch.save({"state_dict": arrays}, folder / "best.ckpt")
         (folder / "training_config.yaml").write_text("{}\n")
         return folder
 

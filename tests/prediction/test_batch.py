@@ -19,7 +19,7 @@ from posewright.tracking.tracker import tracker_for
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "publish_video.py"
 FILES = ["frames.parquet", "poses.parquet", "poses.slp", "status.json"]
-SETTINGS = {"tracker": {"similarity": "centroid"}, "keep": ["poses", "frames", "slp"], "batch_size": 8}
+SETTINGS = {"tracker": {"similarity": "centroid"}, "keep": ["poses", "frames", "slp"], "frames_at_once": 8}
 
 
 class Project:
@@ -139,7 +139,12 @@ def test_only_what_decides_the_poses_decides_the_key() -> None:
     ]
     for row in same_rows:
         assert video_key("digest", SETTINGS, VideoTask.from_row(row)) == key
-    for speed in ({"batch_size": 99}, {"threads": 7}, {"batch": {"count": 3}}, {"keep": ["slp", "poses", "frames"]}):
+    for speed in (
+        {"frames_at_once": 99},
+        {"threads": 7},
+        {"batch": {"count": 3}},
+        {"keep": ["slp", "poses", "frames"]},
+    ):
         assert video_key("digest", {**SETTINGS, **speed}, task) == key
     other_rows = [
         {"path": "b.mp4"},

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,8 @@ def test_a_release_holds_all_it_needs(tmp_path: Path, make_model: MakeModel) -> 
     assert release.skeleton.nodes == ("middle", "left", "never")
     value = read_json(release.folder / "release.json")
     assert (value["name"], value["definition"], value["split_digest"]) == ("flies", DEFINITION, "split")
-    assert [model["weights_sha256"] for model in value["models"]] == ["c", "i"]
+    cards = [read_json(model / "model.json") for model in models]
+    assert [model["weights_sha256"] for model in value["models"]] == [card["weights_sha256"] for card in cards]
 
 
 def test_equal_weights_have_one_digest_under_any_name(tmp_path: Path, make_model: MakeModel) -> None:
@@ -88,6 +90,39 @@ def test_a_release_that_fails_is_none(tmp_path: Path, make_model: MakeModel) -> 
     with pytest.raises(FileNotFoundError):
         freeze(tmp_path, "dev-dots", [broken])
     assert sorted(os.listdir(tmp_path / "releases" / "dev-dots")) == ["0_a"]
+
+
+def test_damaged_weights_make_no_release(tmp_path: Path, make_model: MakeModel) -> None:
+    broken, other = make_model("a"), make_model("b", weights="other")
+    shutil.copyfile(other / "best.ckpt", broken / "best.ckpt")
+    with pytest.raises(InputError, match=r"are not those that model\.json beside it names"):
+        freeze(tmp_path, "flies", [broken])
+    assert not (tmp_path / "releases" / "flies" / "release.json").exists()
+    assert read_ledger(tmp_path / "releases" / "ledger.tsv") == {}
+
+
+@pytest.mark.parametrize(
+    ("asked", "site_has_gpu", "torch_has_gpu", "chosen"),
+    [
+        ("auto", False, False, "openvino"),
+        ("auto", True, False, "torch"),
+        ("auto", False, True, "torch"),
+        ("openvino", True, True, "openvino"),
+        ("torch", False, False, "torch"),
+    ],
+)
+def test_what_auto_means_is_chosen_when_the_release_is_made(
+    tmp_path: Path,
+    make_model: MakeModel,
+    monkeypatch: pytest.MonkeyPatch,
+    asked: str,
+    site_has_gpu: bool,
+    torch_has_gpu: bool,
+    chosen: str,
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: torch_has_gpu)
+    monkeypatch.setattr("posewright.prediction.export._export_openvino", lambda folder: None)
+    assert freeze(tmp_path, "dev-dots", [make_model()], backend=asked, gpu=site_has_gpu).backend == chosen
 
 
 def test_models_must_fit_each_other(tmp_path: Path, make_model: MakeModel) -> None:

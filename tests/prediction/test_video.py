@@ -24,11 +24,11 @@ from posewright.tracking.tracker import WindowTracker
 Truth = Callable[[int], np.ndarray]
 
 
-def run(folder: Path, estimator: Estimator, path: Path | str, batch_size: int = 8, **row: Any) -> Status:
+def run(folder: Path, estimator: Estimator, path: Path | str, frames_at_once: int = 8, **row: Any) -> Status:
     folder.mkdir(exist_ok=True)
     task = VideoTask.from_row({"video": "a", "path": str(path), **row})
     tracker = WindowTracker("centroid", n_animals=2)
-    return predict_video(task, estimator, tracker, folder, batch_size)[0]
+    return predict_video(task, estimator, tracker, folder, frames_at_once)[0]
 
 
 def tables(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -66,10 +66,12 @@ def test_columns_and_types_are_those_promised(film: Path, estimator: Estimator, 
     assert schema.equals(poses_schema(estimator.skeleton), check_metadata=False)
 
 
-@pytest.mark.parametrize("batch_size", [1, 7, 100])
-def test_the_batch_size_has_no_effect(film: Path, estimator: Estimator, tmp_path: Path, batch_size: int) -> None:
-    run(tmp_path / "a", estimator, film, batch_size=8)
-    run(tmp_path / "b", estimator, film, batch_size=batch_size)
+@pytest.mark.parametrize("frames_at_once", [1, 7, 100])
+def test_the_number_of_frames_at_once_has_no_effect(
+    film: Path, estimator: Estimator, tmp_path: Path, frames_at_once: int
+) -> None:
+    run(tmp_path / "a", estimator, film, frames_at_once=8)
+    run(tmp_path / "b", estimator, film, frames_at_once=frames_at_once)
     for a, b in zip(tables(tmp_path / "a"), tables(tmp_path / "b"), strict=True):
         pd.testing.assert_frame_equal(a, b)
 

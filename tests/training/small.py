@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from posewright.config.recipe import Recipe, load_recipe
 from posewright.labels.read import read_labels
 from posewright.labels.split import split_labels, write_split
@@ -65,5 +67,10 @@ def make_small_data(folder: Path, n_animals: int = 2) -> None:
 
 def train(data: Path, recipe: Recipe, out: Path, seed: int = 0) -> Path:
     """Train on the data of `make_small_data`; return the model folder."""
-    train_model(recipe, data / "split", data / "store" / "store.json", seed, out.parent / f"work-{out.name}", out)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # so small a network gains nothing from a second one, and waits for it on a busy machine
+    try:
+        train_model(recipe, data / "split", data / "store" / "store.json", seed, out.parent / f"work-{out.name}", out)
+    finally:
+        torch.set_num_threads(threads)
     return out

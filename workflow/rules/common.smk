@@ -11,7 +11,7 @@ from snakemake.exceptions import WorkflowError
 from posewright.config.stages import STAGE_VERSION
 from posewright.errors import InputError
 from posewright.files import canonical_json
-from posewright.plan import Plan
+from posewright.plan import Plan, groups_file
 from posewright.site import Site
 from posewright.status import failed_fraction, read_status, summary
 

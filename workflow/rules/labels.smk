@@ -18,9 +18,10 @@ rule check_inputs:
     params:
         split=lambda w: PLAN.split_identity(w.dataset),
         project=untracked(lambda w: canonical_json(config)),
+        groups=untracked(lambda w: groups_file(w.dataset)),
     shell:
         'python "$POSEWRIGHT/scripts/check_inputs.py" --project {params.project:q} --dataset {wildcards.dataset:q}'
-        " --out {output.check:q} > {log:q} 2>&1"
+        " --groups {params.groups:q} --out {output.check:q} > {log:q} 2>&1"
 
 
 rule split_labels:
@@ -45,10 +46,11 @@ rule split_labels:
         split=PLAN.split_json(),
         dataset=untracked(lambda w: PLAN.dataset_json(w.dataset)),
         sheet=untracked(lambda w: ["--sheet", PLAN.project.videos] if PLAN.project.videos else []),
+        groups=untracked(lambda w: groups_file(w.dataset)),
         out=subpath(output.split, parent=True),
     shell:
         'python "$POSEWRIGHT/scripts/split_labels.py" --dataset {params.dataset:q} --split {params.split:q}'
-        " {params.sheet:q} --fold {wildcards.fold} --out {params.out:q} > {log:q} 2>&1"
+        " {params.sheet:q} --groups {params.groups:q} --fold {wildcards.fold} --out {params.out:q} > {log:q} 2>&1"
 
 
 rule store_frames:

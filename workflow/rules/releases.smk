@@ -25,7 +25,8 @@ rule make_release:
         settings=PLAN.release_settings(),
         models=lambda w, input: release_folders(w, input.models),
         ledger=untracked(lambda w: f"results/{w.dataset}/releases/ledger.tsv"),
+        gpu=untracked(lambda w: SITE.gpu),
     shell:
         'python "$POSEWRIGHT/scripts/make_release.py" --name {wildcards.release:q} --definition {params.definition:q}'
         " --models {params.models:q} --ledger {params.ledger:q} --settings {params.settings:q}"
-        " --out {output.release:q} > {log:q} 2>&1"
+        " --gpu {params.gpu} --out {output.release:q} > {log:q} 2>&1"

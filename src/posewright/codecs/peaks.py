@@ -52,20 +52,21 @@ def global_peaks(maps: Array, threshold: float, refinement: Refinement, sigma_ce
 def local_peaks(maps: Array, threshold: float, refinement: Refinement, sigma_cells: float) -> Peaks:
     """Return all cells above ``threshold`` that no neighbour exceeds; of a flat top, the first in reading order."""
     xp = array_api_compat.array_namespace(maps)
-    frames, channels, height, width = maps.shape
-    border = xp.full(
-        (frames, channels, height + 2, width + 2), -math.inf, dtype=maps.dtype, device=array_api_compat.device(maps)
-    )
-    border[:, :, 1:-1, 1:-1] = maps
-    is_peak = maps > threshold
+    _, channels, height, width = maps.shape
+    flat = xp.reshape(maps, (-1,))
+    at = xp.nonzero(flat > threshold)[0]  # few cells: only these are compared with their neighbours
+    value, row, column = flat[at], at // width % height, at % width
+    is_peak = xp.ones_like(at, dtype=xp.bool)
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):
             if (dy, dx) == (0, 0):
                 continue
-            neighbour = border[:, :, 1 + dy : 1 + dy + height, 1 + dx : 1 + dx + width]
+            inside = (row + dy >= 0) & (row + dy < height) & (column + dx >= 0) & (column + dx < width)
+            neighbour = flat[xp.where(inside, at + (dy * width + dx), at)]
             earlier = (dy, dx) < (0, 0)
-            is_peak = is_peak & ((maps > neighbour) if earlier else (maps >= neighbour))
-    frame, channel, row, column = xp.nonzero(is_peak)
+            is_peak = is_peak & (((value > neighbour) if earlier else (value >= neighbour)) | ~inside)
+    at, row, column = at[is_peak], row[is_peak], column[is_peak]
+    frame, channel = at // (channels * height * width), at // (height * width) % channels
     return _peaks(maps, frame, channel, row, column, refinement, sigma_cells)
 
 

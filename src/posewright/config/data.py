@@ -38,9 +38,9 @@ class Preprocessing(Section):
     crop_size: Count | None = None
     """Side of the square crop around each animal, in pixels before `scale`; null: measured from the training labels."""
     min_crop_size: Count | None = 100
-    """Lower bound of a measured crop size, in pixels."""
+    """Lower bound of a measured crop size, in pixels; null: none."""
     crop_padding: Annotated[int, Field(ge=0)] | None = None
-    """Pixels added to a measured crop size; null: what rotation and scaling need."""
+    """Pixels added to a measured crop size; null: a tenth of the animals' size."""
 
     @model_validator(mode="after")
     def _one_colour(self) -> Self:

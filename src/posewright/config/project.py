@@ -25,7 +25,7 @@ class DatasetConfig(Section):
     """Labels with their videos and skeleton."""
 
     labels: Texts | None = ()
-    """`.slp`, `.pkg.slp`, a DeepLabCut csv or config.yaml, COCO `.json`; without any the dataset only predicts."""
+    """`.slp`, `.pkg.slp`, a DeepLabCut csv, folder or config.yaml, COCO `.json`; if none the dataset only predicts."""
     label_source: Literal["human", "corrected", "model"] = "human"
     """Who made the labels: a person, a person correcting a model, or a model alone. Stands in every result."""
     complete: bool = True
@@ -53,7 +53,7 @@ class SplitConfig(Section):
     by: Literal["animal", "session", "video", "block", "file"] = "block"
     """What stays together: animals or sessions (named in the sheet), videos, blocks of time, or as `file` says."""
     val: Part = 0.1
-    """Part of the groups for validation; with several folds each group outside the test validates once instead."""
+    """Part of the groups for validation, not 0; with several folds each group outside the test validates once."""
     test: Part = 0.2
     """Part of the groups for the final test; the same in all folds."""
     folds: Count = 1
@@ -61,7 +61,7 @@ class SplitConfig(Section):
     block_frames: Count = 50
     """Length of a block, in frames of the video (not in labelled frames)."""
     gap_frames: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
-    """Training frames so near to a block of another side are dropped; auto: a tenth of `block_frames`."""
+    """Training frames so near to a block of another side are dropped; auto: measured from the animals' motion."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Another seed deals the groups anew."""
     file: str | None = None
@@ -164,6 +164,8 @@ class PredictConfig(Section):
     """Releases that predict every video: declared ones, or `dev-<method>` for the working one of a method."""
     batch: BatchConfig = BatchConfig()
     """How videos are divided over jobs."""
+    frames_at_once: Count = 8
+    """Frames that go through the network together; a matter of speed and memory only."""
     chunk_frames: Count | None = None
     """Cut longer videos in chunks of so many frames; null: never."""
     backend: Literal["auto", "torch", "openvino"] = "auto"

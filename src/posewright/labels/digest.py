@@ -83,7 +83,7 @@ def _digest(path: Path) -> str:
 def _slp_content(file: h5py.File) -> Any:
     metadata = json.loads(file["metadata"].attrs["json"])
     shift = 0.5 if float(file["metadata"].attrs.get("format_id", 1.0)) < _HALF_PIXEL_BEFORE else 0.0
-    names = _video_names(_video_paths(file))
+    names = _video_names(video_paths(file))
     tracks = [json.loads(row)[1] for row in file["tracks_json"][()]]
     points = _points(file["points"][()], shift)
     instances = file["instances"][()]
@@ -119,7 +119,7 @@ def _hash(points: NDArray[np.float64], row: Any) -> str:
     return hashlib.sha256(np.ascontiguousarray(part).tobytes()).hexdigest()
 
 
-def _video_paths(file: h5py.File) -> list[str]:
+def video_paths(file: h5py.File) -> list[str]:
     """Return each video's path; of embedded frames that of the video they were taken from, if it is known."""
     return [_original(file, json.loads(row)) for row in file["videos_json"][()]]
 

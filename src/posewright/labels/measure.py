@@ -1,6 +1,8 @@
-"""What labels say of the animals' size and number."""
+"""What labels say of the animals' size and number, and what follows for the crop around each."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,11 +10,41 @@ from numpy.typing import NDArray
 from posewright.geometry import anchor_points
 from posewright.labels.model import LabelSet
 
+_ANIMALS_HELD = 0.99  #: part of the animals that a measured crop holds whole: labels have outliers
+_CROP_MARGIN = 0.1  #: added to a measured crop size: an animal of the next video may stretch a little further
+_LOST_NODES = 0.05  #: a given crop size may cut off at most this part of the visible nodes
 
-def animal_extents_px(labels: LabelSet, anchor: int | None) -> NDArray[np.float64]:
-    """Return the crop each animal needs: twice the largest distance, per axis, of a visible node from its anchor."""
-    away = [np.abs(frame.points - anchor_points(frame.points, anchor)[:, None, :]) for frame in labels.frames]
-    return np.concatenate([np.zeros(0), *(2 * np.nanmax(distances, axis=(1, 2)) for distances in away)])
+
+def node_reach_px(labels: LabelSet, anchor: int | None) -> NDArray[np.float64]:
+    """Return ``[animal node]``: how far each visible node lies from its animal's anchor, the larger of both axes."""
+    rows = [np.abs(f.points - anchor_points(f.points, anchor)[:, None, :]).max(axis=-1) for f in labels.frames]
+    return np.concatenate([np.zeros((0, len(labels.skeleton.nodes))), *rows])
+
+
+def measured_crop_px(
+    reach_px: NDArray[np.float64], unit_px: float, padding_px: int | None = None, least_px: int | None = None
+) -> int:
+    """Return the side that holds all but the most outlying hundredth of the animals, with a margin.
+
+    Args:
+        reach_px: ``[animal node]`` from `node_reach_px`.
+        unit_px: the side is rounded up to a multiple of it: what the network divides by, in pixels before scaling.
+        padding_px: the margin; None for a tenth of the animals' size.
+        least_px: lower bound; None for none.
+    """
+    farthest = np.nanmax(np.where(np.isnan(reach_px), 0.0, reach_px), axis=1, initial=0.0)
+    extent = 2 * float(np.quantile(farthest, _ANIMALS_HELD, method="higher")) if len(farthest) else 0.0
+    margin = padding_px if padding_px is not None else math.ceil(_CROP_MARGIN * extent)
+    wanted = max(extent + margin, least_px or 0)
+    return math.ceil(math.ceil(wanted / unit_px) * unit_px)
+
+
+def crop_fault(reach_px: NDArray[np.float64], crop_px: int) -> str | None:
+    """Return what is wrong with a crop side, as a clause: too many visible nodes lie outside; None if it will do."""
+    lost = float((reach_px > crop_px / 2).sum() / max(1, np.isfinite(reach_px).sum()))
+    if lost <= _LOST_NODES:
+        return None
+    return f"{crop_px} px is smaller than the animals: {lost:.0%} of their visible nodes lie outside"
 
 
 def most_animals(labels: LabelSet) -> int:

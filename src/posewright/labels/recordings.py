@@ -6,6 +6,7 @@ import csv
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from posewright.config.sheet import VideoRow
 from posewright.errors import InputError, InputProblems, Problem
@@ -54,15 +55,25 @@ def group_names(labels: LabelSet, by: str, groups: Mapping[int, str] | None, blo
     return [given[frame.video] for frame in labels.frames]
 
 
-def groups_of(labels: LabelSet, rows: Sequence[VideoRow], by: str, file: str | None = None) -> dict[int, str]:
+def groups_of(
+    labels: LabelSet,
+    rows: Sequence[VideoRow],
+    by: str,
+    file: str | None = None,
+    remembered: Mapping[str, str] = MappingProxyType({}),
+) -> dict[int, str]:
     """Return video index -> session, animals or given side, for the labelled videos it is known of.
 
     Args:
         labels: the labels to divide.
         rows: of the sheet of videos, which names sessions and animals. Videos that share an animal form one group,
-            named by the first of all their animals.
+            named by the one of their animals whose name is remembered, else by the first.
         by: what to divide by; blocks and videos need no groups.
         file: for ``file``: a tab-separated table with the columns video (a path or its end) and side.
+        remembered: group -> place in an earlier split.
+
+    Raises:
+        InputError: a new video joins animals that stand on different sides already.
     """
     if by == "file":
         return _given_sides(labels, file)
@@ -76,7 +87,23 @@ def groups_of(labels: LabelSet, rows: Sequence[VideoRow], by: str, file: str | N
     for own in animals.values():
         touching = [group for group in merged if group & own]
         merged = [group for group in merged if not group & own] + [own.union(*touching)]
-    return {index: min(next(group for group in merged if group & own)) for index, own in animals.items()}
+    names = [_name_of(group, remembered) for group in merged]
+    return {
+        index: next(name for name, group in zip(names, merged, strict=True) if group & own)
+        for index, own in animals.items()
+    }
+
+
+def _name_of(animals: set[str], remembered: Mapping[str, str]) -> str:
+    """Return the name of a group of animals; a newcomer before it in the alphabet must not rename it."""
+    known = sorted(animals & remembered.keys())
+    if len({remembered[name] for name in known}) > 1:
+        listed = ", ".join(f"{name} in {remembered[name]}" for name in known)
+        raise InputError(
+            f"Animals that share a video now stand in different parts of the split: {listed}; leave out the labels of "
+            "that video, or remove the split's groups.tsv, which deals all groups anew."
+        )
+    return known[0] if known else min(animals)
 
 
 def _given_sides(labels: LabelSet, file: str | None) -> dict[int, str]:

@@ -1,4 +1,4 @@
-"""Which side a group falls to, as a pure function of its name and the seed."""
+"""Where a group falls to, as a pure function of its name and the seed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Literal
 
 Side = Literal["train", "val", "test"]
+Place = str  #: where a group stands in all folds alike: a side, or with several folds ``test`` or ``fold<k>``
 
 
 def hash_of(seed: int, name: str) -> float:
@@ -16,11 +17,18 @@ def hash_of(seed: int, name: str) -> float:
     return int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode()).digest()[:7]) / 2**56
 
 
+def side_in(place: Place, fold: int) -> Side:
+    """Return the side of a place in one fold: a group of ``fold2`` validates in fold 2 and trains in all others."""
+    if place.startswith("fold"):
+        return "val" if place == f"fold{fold}" else "train"
+    return _side(place)
+
+
 @dataclass(frozen=True)
 class Dealer:
-    """Sides by hash for groups, by dealt cycles for the blocks of a video.
+    """Places by hash for groups, by dealt cycles for the blocks of a video; the same in all folds.
 
-    A hash gives each group its side with the wanted probability; among few groups the parts are rough. Blocks are many
+    A hash gives each group its place with the wanted probability; among few groups the parts are rough. Blocks are many
     and in order, so each run of them is dealt like cards: every cycle holds the sides in nearly the wanted parts, in an
     order of its own. Both look at a group's name only, never at what else is labelled.
     """
@@ -29,11 +37,16 @@ class Dealer:
     val: float
     test: float
     folds: int
-    fold: int
     seed: int
 
-    def side(self, name: str) -> Side:
-        """Return the side of a group; a block's name ends in ``/b<number>``, a given side's in ``/<side>``."""
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """All places that need a group, those outside the training first."""
+        test = ("test",) if self.test > 0 else ()
+        return (*test, *(("val", "train") if self.folds == 1 else (f"fold{fold}" for fold in range(self.folds))))
+
+    def place(self, name: str) -> Place:
+        """Return the place of a group; a block's name ends in ``/b<number>``, a given side's in ``/<side>``."""
         if self.by == "block":
             video, _, number = name.rpartition("/b")
             return self._block(video, int(number))
@@ -43,11 +56,10 @@ class Dealer:
         if place < self.test:
             return "test"
         if self.folds > 1:
-            turn = int((place - self.test) / (1 - self.test) * self.folds)
-            return "val" if turn == self.fold else "train"
+            return f"fold{min(int((place - self.test) / (1 - self.test) * self.folds), self.folds - 1)}"
         return "val" if place < self.test + self.val else "train"
 
-    def _block(self, video: str, number: int) -> Side:
+    def _block(self, video: str, number: int) -> Place:
         length, n_test, n_val = _cycle(self.val if self.folds == 1 else 0.0, self.test, self.folds)
         cycle, within = divmod(number, length)
         order = sorted(range(length), key=lambda place: hash_of(self.seed, f"{video}/c{cycle}/{place}"))
@@ -55,7 +67,7 @@ class Dealer:
         if rank < n_test:
             return "test"
         if self.folds > 1:
-            return "val" if (rank + cycle) % self.folds == self.fold else "train"
+            return f"fold{(rank + cycle) % self.folds}"
         return "val" if rank < n_test + n_val else "train"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -12,8 +12,10 @@ from typing import Any, Literal
 from posewright.errors import InputError
 from posewright.files import digest_of, write_json
 from posewright.labels.model import LabelSet
+from posewright.labels.motion import measured_gap
 from posewright.labels.recordings import group_names, video_names
-from posewright.labels.sides import Dealer, Side, hash_of
+from posewright.labels.settle import settle
+from posewright.labels.sides import Dealer, Place, Side, side_in
 from posewright.labels.write import write_labels
 
 SIDES: tuple[Side, ...] = ("train", "val", "test")
@@ -29,11 +31,13 @@ class Split:
         val: frames to choose with.
         test: frames for the final evaluation only.
         groups: group -> (side, number of labelled frames).
+        places: group -> where it stands in all folds alike; what has to be remembered.
         units: (video, frame, group, side) of every labelled frame; the side is ``dropped`` in a gap.
         dropped: (video, frame) keys in a gap between blocks of different sides.
         gap_frames: width of the gap; 0 without blocks.
+        gap_reason: how that width came about.
         settings: by, fold, folds, seed and what else was asked for.
-        notes: sentences about groups that were moved.
+        notes: sentences about groups that do not stand where their hash says.
         digest: of the membership, nothing else.
     """
 
@@ -41,9 +45,11 @@ class Split:
     val: LabelSet
     test: LabelSet
     groups: dict[str, tuple[Side, int]]
+    places: dict[str, Place]
     units: tuple[tuple[int, int, str, str], ...]
     dropped: tuple[tuple[int, int], ...]
     gap_frames: int
+    gap_reason: str
     settings: dict[str, Any]
     notes: tuple[str, ...]
     digest: str
@@ -61,11 +67,13 @@ def split_labels(
     gap_frames: int | Literal["auto"] = "auto",
     seed: int = 0,
     groups: Mapping[int, str] | None = None,
+    remembered: Mapping[str, Place] | None = None,
 ) -> Split:
     """Divide labelled frames into train, val and test so that no group has frames on two sides.
 
-    A group's side comes from a seeded hash of its name (blocks: from a seeded deal of each run of blocks), so adding
-    labels moves no group. Where a wanted side stays empty, the group nearest to it is moved there, and a note says so.
+    A group's place comes from a seeded hash of its name (blocks: from a seeded deal of each run of blocks). Where a
+    wanted side stays empty, the group nearest to it is moved there, and a note says so. A group whose place is
+    remembered keeps it, so adding labels moves no group.
 
     Args:
         labels: all labels of a dataset.
@@ -76,27 +84,31 @@ def split_labels(
         folds: number of folds.
         fold: which of them.
         block_frames: length of a block.
-        gap_frames: training frames so near to a block of another side are dropped; ``auto`` is a tenth of a block.
+        gap_frames: training frames so near to a block of another side are dropped; ``auto`` is measured from the
+            animals' motion (`posewright.labels.motion`).
         seed: of the hash.
         groups: video index -> group (``animal``, ``session``), or -> train, val, test (``file``).
+        remembered: group -> place in an earlier split with the same settings (`posewright.labels.memory`).
 
     Raises:
         InputError: a side is empty and no group can be spared for it, or a video belongs to no group.
     """
-    _check_settings(val, test, folds, fold)
-    gap = 0 if by != "block" else block_frames // 10 if gap_frames == "auto" else gap_frames
+    _check_settings(by, val, test, folds, fold)
+    gap, gap_reason = _gap(labels, by, block_frames, gap_frames)
+    known = remembered or {}
     of_frame = {
         frame.key: name
         for frame, name in zip(labels.frames, group_names(labels, by, groups, block_frames), strict=True)
     }
-    dealer = Dealer(by=by, val=val, test=test, folds=folds, fold=fold, seed=seed)
+    dealer = Dealer(by=by, val=val, test=test, folds=folds, seed=seed)
     counts = Counter(of_frame.values())
-    sides, notes = _settled({name: dealer.side(name) for name in sorted(counts)}, dealer, labels, block_frames)
+    places, notes = settle(sorted(counts), dealer, known, _remedy(by, labels, block_frames))
+    sides = {name: side_in(place, fold) for name, place in places.items()}
     names = video_names(labels.videos)
 
     def side_near(video: int, frame: int) -> Side:
         name = f"{names[video]}/b{frame // block_frames}"
-        return sides.get(name) or dealer.side(name)
+        return side_in(places.get(name) or known.get(name) or dealer.place(name), fold)
 
     final: dict[tuple[int, int], str] = {key: sides[name] for key, name in of_frame.items()}
     for video, frame in of_frame:
@@ -123,9 +135,11 @@ def split_labels(
         val=parts["val"],
         test=parts["test"],
         groups={name: (sides[name], counts[name]) for name in sorted(counts)},
+        places=places,
         units=tuple((*key, of_frame[key], final[key]) for key in sorted(final)),
         dropped=tuple(key for key in sorted(final) if final[key] == "dropped"),
         gap_frames=gap,
+        gap_reason=gap_reason,
         settings=settings,
         notes=tuple(notes),
         digest=digest_of(sorted([names[video], frame, side] for (video, frame), side in final.items())),
@@ -149,6 +163,7 @@ def write_split(split: Split, folder: Path) -> None:
             "videos": [video.path for video in split.train.videos],
             "units": [list(unit) for unit in split.units],
             "gap_frames": split.gap_frames,
+            "gap_reason": split.gap_reason,
             "dropped_frames": len(split.dropped),
             "leakage": leakage(split),
             "notes": list(split.notes),
@@ -184,66 +199,30 @@ def _touched(frame: int, gap: int, block_frames: int) -> list[int]:
     return [block * block_frames for block in range(first, last + 1)]
 
 
-def _settled(
-    sides: dict[str, Side], dealer: Dealer, labels: LabelSet, block_frames: int
-) -> tuple[dict[str, Side], list[str]]:
-    """Fill a wanted side that stayed empty with the group nearest to it; the test side first, alike in all folds."""
-    if dealer.by == "file":
-        return _as_given(sides, dealer), []
-    notes = []
-    parts: dict[Side, float] = {"test": dealer.test, "val": dealer.val}
-    wanted = [side for side, part in parts.items() if part > 0]
-    if len(sides) < len(wanted) + 1:
-        raise InputError(_too_few(len(sides), wanted, dealer.by, labels, block_frames))
-    needed: list[Side] = [*wanted, "train"]
-    for side in needed:
-        if side in sides.values():
-            continue
-        donor = _donor(sides, side, dealer)
-        notes.append(
-            f"No group fell to the {side} side by its hash; {donor}, the nearest, was moved there from {sides[donor]}."
-        )
-        sides = {**sides, donor: side}
-    return sides, notes
+def _gap(labels: LabelSet, by: By, block_frames: int, gap_frames: int | Literal["auto"]) -> tuple[int, str]:
+    """Return the width of the gap, and a sentence on where it comes from."""
+    if by != "block":
+        return 0, f"no gap: the groups are not blocks of one video (split.by: {by})"
+    if gap_frames == "auto":
+        return measured_gap(labels, block_frames)
+    return gap_frames, "as split.gap_frames says"
 
 
-def _donor(sides: Mapping[str, Side], empty: Side, dealer: Dealer) -> str:
-    """Return the group whose hash lies nearest to an empty side, from a side that keeps another group."""
-    counts = Counter(sides.values())
-    sparing = [name for name, side in sides.items() if counts[side] > 1]
-    if empty == "train":
-        return max(sparing, key=lambda name: (sides[name] == "val", hash_of(dealer.seed, name)))
-    return min(sparing, key=lambda name: (sides[name] != "train", hash_of(dealer.seed, name)))
+def _remedy(by: By, labels: LabelSet, block_frames: int) -> str:
+    """Say what gives more groups."""
+    if by != "block":
+        return "split.by: block divides within a video"
+    spans = [frame.frame for frame in labels.frames]
+    return f"lower split.block_frames ({block_frames}; the labels span {max(spans) - min(spans) + 1} frame numbers)"
 
 
-def _as_given(sides: dict[str, Side], dealer: Dealer) -> dict[str, Side]:
-    for side, part in (("train", 1.0), ("val", dealer.val), ("test", dealer.test)):
-        if part > 0 and side not in sides.values():
-            raise InputError(
-                f"The split file puts no labelled video on the {side} side; name one, or set split.{side}: 0."
-            )
-    return sides
-
-
-def _too_few(count: int, wanted: Sequence[Side], by: str, labels: LabelSet, block_frames: int) -> str:
-    """Say which sides stay empty and what would help."""
-    sides = " and ".join(["train", *reversed(wanted)])
-    if by == "block":
-        spans = [frame.frame for frame in labels.frames]
-        remedy = (
-            f"lower split.block_frames ({block_frames}; the labels span {max(spans) - min(spans) + 1} frame numbers)"
-        )
-    else:
-        remedy = "split.by: block divides within a video"
-    groups = f"{count} group{'s' if count != 1 else ''}"
-    return (
-        f"An empty side of the split: {groups} by {by} cannot fill {sides}; {remedy}, label more, "
-        "or set split.val or split.test to 0."
-    )
-
-
-def _check_settings(val: float, test: float, folds: int, fold: int) -> None:
+def _check_settings(by: By, val: float, test: float, folds: int, fold: int) -> None:
     if not (0 <= val < 1 and 0 <= test < 1 and val + test < 1):
         raise InputError(f"split.val {val} and split.test {test} leave nothing to train on; their sum must be below 1.")
     if not 0 <= fold < folds:
         raise InputError(f"Fold {fold} does not exist; split.folds is {folds}, counted from 0.")
+    if val == 0 and folds == 1 and by != "file":
+        raise InputError(
+            "split.val is 0, but every training needs a validation side to know when to stop and which weights to "
+            "keep; set split.val to 0.1, or split.folds to 2 or more, where each group validates once."
+        )

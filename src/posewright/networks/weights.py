@@ -24,10 +24,8 @@ def weights_digest(weights: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def load_network(
-    checkpoint: Path, recipe: Recipe, heads: tuple[HeadSpec, ...], in_channels: int, digest: str
-) -> Network:
-    """Return a trained network in evaluation mode on the CPU.
+def read_weights(checkpoint: Path, digest: str) -> dict[str, Tensor]:
+    """Return the arrays of a trained network by name, on the CPU.
 
     Raises:
         InputError: the weights are not those that ``model.json`` names.
@@ -38,6 +36,18 @@ def load_network(
             f"the weights in {checkpoint} are not those that model.json beside it names; train again, or copy the "
             "folder again from where it came"
         )
+    return weights
+
+
+def load_network(
+    checkpoint: Path, recipe: Recipe, heads: tuple[HeadSpec, ...], in_channels: int, digest: str
+) -> Network:
+    """Return a trained network in evaluation mode on the CPU.
+
+    Raises:
+        InputError: the weights are not those that ``model.json`` names.
+    """
+    weights = read_weights(checkpoint, digest)
     network = build_network(recipe, heads, in_channels)
     network.load_state_dict(weights)
     return network.eval()

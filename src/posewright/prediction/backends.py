@@ -32,12 +32,13 @@ def open_backend(name: BackendName, folder: Path, plan: ModelPlan, threads: int 
     exported = (folder / "model.xml").is_file()
     if name == "openvino" and not exported:
         raise InputError(f"{folder} holds no exported network (model.xml); make a release, which exports it")
-    if name == "openvino" or (name == "auto" and exported and not _has_gpu()):
+    if name == "openvino" or (name == "auto" and exported and not torch_sees_gpu()):
         return OpenVinoBackend(folder, plan, threads)
     return TorchBackend(folder, plan, threads)
 
 
-def _has_gpu() -> bool:
+def torch_sees_gpu() -> bool:
+    """Return whether torch is there and can use a GPU."""
     try:
         import torch
     except ImportError:
@@ -86,11 +87,11 @@ class OpenVinoBackend:
         self._compiled: dict[tuple[int, ...], Any] = {}
 
     def __call__(self, images: NDArray[np.uint8]) -> Maps:
-        """Return NumPy maps."""
+        """Return NumPy maps; they are OpenVINO's own memory, to be read before the next call."""
         if images.shape not in self._compiled:
             model = self._model.clone()
             model.reshape(list(images.shape))
             self._compiled[images.shape] = self._core.compile_model(model, "CPU", self._settings)
         compiled = self._compiled[images.shape]
-        outputs = compiled(np.ascontiguousarray(images))
-        return {name: np.array(outputs[index]) for index, name in enumerate(self._names)}
+        outputs = compiled(np.ascontiguousarray(images), share_outputs=True)
+        return {name: outputs[index] for index, name in enumerate(self._names)}

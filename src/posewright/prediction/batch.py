@@ -42,8 +42,7 @@ def predict_videos(
     Args:
         release: a ``release.json``.
         videos: rows of the sheet.
-        settings: the section ``predict`` of the configuration, resolved; ``batch_size`` is the number of frames that
-            are predicted together.
+        settings: the section ``predict`` of the configuration, resolved.
         work: undeclared work folder of prediction; the products go to ``products`` in it.
         published: folder of this release's published videos.
         manifest: the JSON file to write, when all videos have a state.
@@ -65,7 +64,7 @@ def video_key(release_digest: str, settings: Mapping[str, Any], task: VideoTask)
     """Return the digest of all that decides a video's product.
 
     Thresholds, backend and dtype are part of the release's digest. Names of releases and ids of videos decide nothing,
-    nor do batch size, threads, chunks and limits.
+    nor do frames at once, threads, chunks and limits.
     """
     keep = sorted(settings.get("keep") or _KEEP)
     return digest_of(
@@ -129,7 +128,7 @@ class _Batch:
                 self._estimator,
                 self._make_tracker(task, self._settings.get("tracker")),
                 folder,
-                batch_size=int(self._settings.get("batch_size") or 8),
+                frames_at_once=int(self._settings.get("frames_at_once") or 8),
                 with_slp="slp" in (self._settings.get("keep") or _KEEP),
             )
             status = status.with_attempts(attempts)

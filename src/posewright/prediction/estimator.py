@@ -19,7 +19,7 @@ from posewright.prediction.backends import Backend, BackendName, open_backend
 from posewright.prediction.contracts import Estimator
 from posewright.shapes import DecodeOptions, PoseBatch, concatenate, to_numpy
 
-_CROPS_AT_ONCE = 8  #: crops go through the network in batches of this size, the last one filled up
+_CROPS_AT_ONCE = 8  #: most crops that go through the network together
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,12 @@ class ModelEstimator:
         return poses.with_points(transform.inverse().apply(poses.points))
 
     def predict_crops(self, crops: NDArray[np.uint8]) -> PoseBatch:
-        """Return one instance a crop; the network always sees batches of one size, so it is prepared once."""
+        """Return one instance a crop; batches are filled up to a power of two, so few sizes have to be prepared."""
         parts = []
         for start in range(0, len(crops), _CROPS_AT_ONCE):
             part = crops[start : start + _CROPS_AT_ONCE]
-            filled = np.concatenate([part, np.zeros((_CROPS_AT_ONCE - len(part), *part.shape[1:]), np.uint8)])
-            found = self.predict(filled)
+            filler = np.zeros(((1 << (len(part) - 1).bit_length()) - len(part), *part.shape[1:]), np.uint8)
+            found = self.predict(np.concatenate([part, filler]))
             parts.append(replace(found.rows(found.frame < len(part)), n_frames=len(part)))
         return concatenate(parts) if parts else self._none()
 
@@ -89,22 +89,32 @@ def load_estimator(
         InputError: the folders are neither one whole-frame model nor a centroid and a centered-instance model.
     """
     plans = [load_plan(folder) for folder in folders]
-    stages = [
-        ModelEstimator(plan, open_backend(backend, folder, plan, threads), replace(options, refinement=plan.refinement))
-        for folder, plan in zip(folders, plans, strict=True)
-    ]
-    found = ", ".join(plan.model_type.name for plan in plans)
-    if len(stages) == 1 and not isinstance(plans[0].model_type, CenteredInstance):
-        return stages[0]
-    by_type = {type(stage.plan.model_type): stage for stage in stages}
-    if len(stages) == 2 and by_type.keys() == {Centroid, CenteredInstance}:
-        centroid, instance = by_type[Centroid], by_type[CenteredInstance]
-        side = instance.plan.preprocess.crop_size_px
-        assert side is not None, "a centered-instance plan has a crop size"
-        return TopDownEstimator(
-            instance.skeleton, TopDown(centroid.predict, instance.predict_crops, side, options.min_nodes)
+    _require_method(plans)
+    stages = {
+        type(plan.model_type): ModelEstimator(
+            plan, open_backend(backend, folder, plan, threads), replace(options, refinement=plan.refinement)
         )
+        for folder, plan in zip(folders, plans, strict=True)
+    }
+    if len(folders) == 1:
+        return next(iter(stages.values()))
+    centroid, instance = stages[Centroid], stages[CenteredInstance]
+    side = instance.plan.preprocess.crop_size_px
+    assert side is not None, "a centered-instance plan has a crop size"
+    return TopDownEstimator(
+        instance.skeleton, TopDown(centroid.predict, instance.predict_crops, side, options.min_nodes)
+    )
+
+
+def _require_method(plans: Sequence[ModelPlan]) -> None:
+    """Refuse models that do not make a method, before any network is opened."""
+    types = {type(plan.model_type) for plan in plans}
+    if len(plans) == 1 and CenteredInstance not in types:
+        return
+    if len(plans) == 2 and types == {Centroid, CenteredInstance}:
+        return
+    found = f"models of the types {', '.join(plan.model_type.name for plan in plans)}" if plans else "no models at all"
     raise InputError(
-        f"models of the types {found} do not make a method; give one single_instance, centroid or bottomup model, or a "
-        "centroid and a centered_instance model"
+        f"{found} do not make a method; give one single_instance, centroid or bottomup model, or a centroid and a "
+        "centered_instance model"
     )

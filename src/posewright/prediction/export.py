@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
-from posewright.files import place
+from posewright.files import place, read_json
 from posewright.model_types.plan import load_plan
 from posewright.prediction.backends import BackendName
 
@@ -19,24 +19,31 @@ def export_model(model_folder: Path, out: Path, backend: BackendName) -> None:
         model_folder: what train_model wrote.
         out: folder of the copy.
         backend: ``torch`` leaves the exported network out.
+
+    Raises:
+        InputError: the weights are not those that ``model.json`` names.
     """
     for name in _COPIED:
         place(model_folder / name, out / name)
-    if backend != "torch":
-        _export_openvino(model_folder, out)
+    if backend == "torch":
+        from posewright.networks.weights import read_weights
+
+        read_weights(out / "best.ckpt", read_json(out / "model.json")["weights_sha256"])
+    else:
+        _export_openvino(out)
 
 
-def _export_openvino(model_folder: Path, out: Path) -> None:
+def _export_openvino(folder: Path) -> None:
     import openvino
     import torch
     from openvino.preprocess import PrePostProcessor
 
     from posewright.networks.weights import load_network
 
-    plan = load_plan(model_folder)
+    plan = load_plan(folder)
     heads = plan.model_type.heads
     channels = plan.preprocess.channels
-    network = load_network(model_folder / "best.ckpt", plan.recipe, heads, channels, plan.weights_sha256)
+    network = load_network(folder / "best.ckpt", plan.recipe, heads, channels, plan.weights_sha256)
 
     class InOrder(torch.nn.Module):
         """Outputs as a tuple in the order of the heads: a traced network has no dictionary."""
@@ -59,5 +66,4 @@ def _export_openvino(model_folder: Path, out: Path) -> None:
     steps.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
     steps.input().model().set_layout(openvino.Layout("NCHW"))
     steps.input().preprocess().convert_element_type(openvino.Type.f32).scale(255.0)
-    out.mkdir(parents=True, exist_ok=True)
-    openvino.save_model(steps.build(), out / "model.xml", compress_to_fp16=False)
+    openvino.save_model(steps.build(), folder / "model.xml", compress_to_fp16=False)

@@ -89,6 +89,7 @@ def make_release(
     dtype: str = "float32",
     peak_threshold: float | Literal["auto"] = "auto",
     options: DecodeOptions | None = None,
+    gpu: bool = False,
 ) -> None:
     """Freeze trained models into a release; it appears whole or not at all.
 
@@ -98,15 +99,19 @@ def make_release(
         models: model folders, in the order of the method's recipes.
         out: the ``release.json`` to write.
         ledger: table of the names and digests of all releases ever made here.
-        backend: ``auto``, ``torch`` or ``openvino``; chosen here, once for all.
+        backend: ``auto``, ``torch`` or ``openvino``; what ``auto`` means is chosen here, once for all.
         dtype: number type.
         peak_threshold: smallest map value that counts as a node; ``auto`` leaves that of the options.
         options: how maps are read.
+        gpu: the site predicts on GPUs, whether or not this machine has one.
+
+    Raises:
+        InputError: the models do not fit each other, are damaged, or the name was given to other content before.
     """
     options = options or DecodeOptions()
     if peak_threshold != "auto":
         options = replace(options, peak_threshold=float(peak_threshold))
-    backend = _chosen_backend(backend)
+    backend = _chosen_backend(backend, gpu)
     content = _content(models, backend, dtype, options)
     digest = digest_of(_science(content))
     if not name.startswith(WORKING_PREFIX):
@@ -192,11 +197,15 @@ def _science(content: dict[str, Any]) -> dict[str, Any]:
     return {"schema": SCHEMA, **{k: v for k, v in content.items() if k != "split_digest"}, "models": models}
 
 
-def _chosen_backend(backend: BackendName) -> BackendName:
-    """Return the backend to freeze: OpenVINO where it is installed."""
+def _chosen_backend(backend: BackendName, gpu: bool) -> BackendName:
+    """Return the backend to freeze: torch where there are GPUs, else OpenVINO where it is installed."""
+    from posewright.prediction.backends import torch_sees_gpu
+
     if backend != "auto":
         return backend
-    return "openvino" if importlib.util.find_spec("openvino") is not None else "torch"
+    if gpu or torch_sees_gpu() or importlib.util.find_spec("openvino") is None:
+        return "torch"
+    return "openvino"
 
 
 def _require_new_or_same(name: str, digest: str, out: Path, ledger: Path) -> None:

@@ -101,7 +101,7 @@ def predict_video(
     estimator: Estimator,
     tracker: Tracker | None,
     folder: Path,
-    batch_size: int = 8,
+    frames_at_once: int = 8,
     with_slp: bool = True,
 ) -> tuple[Status, dict[str, float]]:
     """Predict one video into a folder and return its state, with timings for the provenance."""
@@ -113,7 +113,7 @@ def predict_video(
             _write_nothing(folder, estimator.skeleton)
         else:
             info = probe(Path(task.path))
-            status = _predict_frames(task, info, estimator, tracker, folder, batch_size)
+            status = _predict_frames(task, info, estimator, tracker, folder, frames_at_once)
     except VideoFault as fault:
         status = Status("failed", fault.reason, fault.message)
         _write_nothing(folder, estimator.skeleton)
@@ -124,7 +124,7 @@ def predict_video(
 
 
 def _predict_frames(
-    task: VideoTask, info: VideoInfo, estimator: Estimator, tracker: Tracker | None, folder: Path, batch_size: int
+    task: VideoTask, info: VideoInfo, estimator: Estimator, tracker: Tracker | None, folder: Path, frames_at_once: int
 ) -> Status:
     """Run the stream from frames to files; return what came of it."""
     if tracker is not None:
@@ -135,7 +135,7 @@ def _predict_frames(
         PosesWriter(folder / POSES_NAME, estimator.skeleton) as poses_out,
         FramesWriter(folder / FRAMES_NAME) as frames_out,
     ):
-        for batch in ahead(_batches(frames, batch_size), _BATCHES_AHEAD):
+        for batch in ahead(_batches(frames, frames_at_once), _BATCHES_AHEAD):
             poses = _estimate(batch, task, estimator)
             tracks = _track(poses, tracker)
             numbers, times_s = [frame.index for frame in batch], [frame.time_s for frame in batch]
@@ -152,12 +152,12 @@ def _predict_frames(
     return _status(task, counts, absent)
 
 
-def _batches(frames: Iterator[Frame], batch_size: int) -> Iterator[list[Frame]]:
+def _batches(frames: Iterator[Frame], frames_at_once: int) -> Iterator[list[Frame]]:
     """Gather frames into batches."""
     batch: list[Frame] = []
     for frame in frames:
         batch.append(frame)
-        if len(batch) == batch_size:
+        if len(batch) == frames_at_once:
             yield batch
             batch = []
     if batch:
