@@ -70,7 +70,7 @@ def test_speed_is_in_no_identity(folder: Path) -> None:
     before = plan()
     slow = {**RECIPE, "trainer_config": {"train_data_loader": {"num_workers": 4}, "trainer_accelerator": "cpu"}}
     Path("pose.yaml").write_text(yaml.safe_dump(slow))
-    after = plan(predict={**CONFIG["predict"], "on_missing": "report", "max_failed_fraction": 0.5})
+    after = plan(predict={**CONFIG["predict"], "on_missing": "report", "max_failed_fraction": 0.5, "frames_at_once": 4})
     assert after.recipe_identity("pose") == before.recipe_identity("pose")
     assert after.predict_identity() == before.predict_identity()
     assert after.recipe_json("pose") != before.recipe_json("pose")
@@ -79,6 +79,8 @@ def test_speed_is_in_no_identity(folder: Path) -> None:
 def test_what_is_not_available_is_refused_and_not_ignored(folder: Path) -> None:
     with pytest.raises(InputError, match=r"predict\.chunk_frames"):
         plan(predict={"chunk_frames": 100})
+    with pytest.raises(InputError, match=r"predict\.dtype bfloat16"):
+        plan(predict={"dtype": "bfloat16"})
 
 
 def test_models_that_are_not_trained_here_are_scored_once(folder: Path) -> None:

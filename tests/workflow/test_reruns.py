@@ -45,6 +45,12 @@ def test_workers_and_devices_retrain_nothing(finished: Project) -> None:
     assert finished.dry_run().nothing
 
 
+def test_gpus_and_frames_at_once_redo_nothing(finished: Project) -> None:
+    (finished.folder / "config" / "site.yaml").write_text("gpu: 2\n")
+    finished.change_config(predict={**finished.config["predict"], "frames_at_once": 3})
+    assert finished.dry_run().nothing
+
+
 def test_a_sigma_retrains_that_model_and_redoes_what_depends_on_it(finished: Project) -> None:
     recipe = finished.recipe("instance")
     recipe.write_text(recipe.read_text().replace("sigma: 2.5", "sigma: 1.5"))
