@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from posewright.codecs.confidence_maps import draw_confidence_maps
 from posewright.codecs.peaks import global_peaks, local_peaks
@@ -37,6 +38,22 @@ def test_a_flat_top_is_one_peak_and_a_plateau_of_zeros_none() -> None:
     maps[0, 0, 5:7, 5:7] = 0.8  # four
     peaks = local_peaks(maps, 0.2, "none", 1.0)
     np.testing.assert_array_equal(peaks.cells, [[2, 2], [5, 5]])
+
+
+@pytest.mark.parametrize("levels", [3, 1000])
+@pytest.mark.parametrize("threshold", [-9.0, 0.2, 0.6])
+def test_local_peaks_are_just_the_cells_that_no_neighbour_exceeds(levels: int, threshold: float) -> None:
+    maps = np.random.default_rng(1).integers(0, levels, (2, 3, 11, 7)).astype(np.float32) / levels
+    expected = []
+    for frame, channel, row, column in np.ndindex(maps.shape):
+        value = maps[frame, channel, row, column]
+        around = np.pad(maps[frame, channel], 1, constant_values=-np.inf)[row : row + 3, column : column + 3].ravel()
+        if value > threshold and (value > around[:4]).all() and (value >= around[5:]).all():
+            expected.append((frame, channel, column, row))
+    for given in (maps, torch.from_numpy(maps)):
+        peaks = local_peaks(given, threshold, "none", 1.0)
+        found = np.column_stack([peaks.frame, peaks.channel, peaks.cells])
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_the_threshold_is_reached_by_global_and_exceeded_by_local_peaks() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from posewright.prediction.export import export_model
 from posewright.samples.store import FrameStore
 from posewright.shapes import DecodeOptions, Maps, PoseBatch, Size, concatenate
 
-from ..training.small import make_small_data, small_recipe, train
+from ..training.small import make_small_data, one_thread, small_recipe, train
 from .agreement import assert_agree
 
 STEPS = {"single_instance": 100, "centroid": 250, "centered_instance": 300, "bottomup": 200}
@@ -30,6 +30,12 @@ METHODS = {"single": ["single_instance"], "bottomup": ["bottomup"], "topdown": [
 OPTIONS = DecodeOptions(peak_threshold=0.15)
 
 methods = pytest.mark.parametrize("method", list(METHODS))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_threads() -> Iterator[None]:
+    with one_thread():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import sleap_io
-import torch
 
 from posewright.config.recipe import load_recipe
 from posewright.files import read_json
@@ -24,6 +23,7 @@ from posewright.shapes import PoseBatch
 from posewright.tracking.tracker import tracker_for
 from posewright.training.train import train_model
 
+from ..training.small import one_thread
 from .agreement import assert_agree
 
 pytestmark = pytest.mark.long
@@ -57,9 +57,7 @@ def release(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     split = split_labels(labels, by="file", val=0.2, test=0.0, groups={0: "train", 1: "val"})
     write_split(split, folder / "split")
     store_frames(labels, folder / "store" / "store.json")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         train_model(
             load_recipe(BOTTOMUP),
             folder / "split",
@@ -68,8 +66,6 @@ def release(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
             work=folder / "work",
             out=folder / "model",
         )
-    finally:
-        torch.set_num_threads(threads)
     path = folder / "releases" / "dev-flies" / "release.json"
     make_release("dev-flies", {}, [folder / "model"], path, folder / "releases" / "ledger.tsv", peak_threshold=0.1)
     return path

@@ -253,7 +253,8 @@ def test_memory_does_not_grow_with_the_video(
         run(tmp_path / "out", estimator, path)
         peaks[n] = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    assert peaks[400] < 1.3 * peaks[100]
+    ahead = 4 * 8 * 96 * 128  # how many batches of pictures wait at once is a matter of chance; 300 pictures are not
+    assert peaks[400] < peaks[100] + ahead
 
 
 def test_videos_do_not_influence_each_other(film: Path, estimator: Estimator, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +69,17 @@ def make_small_data(folder: Path, n_animals: int = 2) -> None:
 
 def train(data: Path, recipe: Recipe, out: Path, seed: int = 0) -> Path:
     """Train on the data of `make_small_data`; return the model folder."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # so small a network gains nothing from a second one, and waits for it on a busy machine
-    try:
+    with one_thread():
         train_model(recipe, data / "split", data / "store" / "store.json", seed, out.parent / f"work-{out.name}", out)
+    return out
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch in one thread: so small a network gains nothing from a second, and on a busy machine waits for it."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
     finally:
         torch.set_num_threads(threads)
-    return out

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sleap_io
@@ -23,6 +25,7 @@ pytestmark = pytest.mark.long
 
 N_FRAMES = 30
 N_RECORDINGS = 4
+RECIPES = ("centroid", "centered_instance", "bottomup")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +39,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
     sheet = project.folder / "data" / "videos.tsv"
     head = sheet.read_text().splitlines()[0].split("\t")
     sheet.write_text(sheet.read_text() + "\t".join(["gone", "videos/gone.mp4"] + [""] * (len(head) - 2)) + "\n")
-    for name in ("centroid", "centered_instance", "bottomup"):
+    for name in RECIPES:
         recipe = yaml.safe_load((ROOT / "config" / "recipes" / "demo" / f"{name}.yaml").read_text())
         recipe["posewright"] = {"max_steps": 20}
         recipe["trainer_config"] |= {"min_train_steps_per_epoch": 10, "max_epochs": 2}
@@ -46,7 +49,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
         {
             "datasets": {"synthetic": {"labels": ["data/labels.slp"], "label_source": "human", "complete": True}},
             "split": {"by": "session", "val": 0.25, "test": 0.25},
-            "recipes": {name: f"config/recipes/{name}.yaml" for name in ("centroid", "centered_instance", "bottomup")},
+            "recipes": {name: f"config/recipes/{name}.yaml" for name in RECIPES},
             "methods": {
                 "topdown": {"type": "topdown", "recipes": ["centroid", "centered_instance"]},
                 "bottomup": {"type": "bottomup", "recipes": ["bottomup"]},
@@ -110,3 +113,28 @@ def test_a_script_works_by_hand(made: Project, tmp_path: Path) -> None:
     words = ["--out", str(tmp_path / "status.tsv"), "--statuses", str(status)]
     subprocess.run([sys.executable, str(ROOT / "scripts" / "collect_status.py"), *words], check=True)
     assert (tmp_path / "status.tsv").read_text().count("\n") == 2
+
+
+def test_a_second_clean_run_is_equal_to_the_bit(made: Project, tmp_path: Path) -> None:
+    """Split, weights and metrics; only what was measured with a clock may differ."""
+    again = Project(tmp_path, ROOT)
+    for name in ("data", "config"):
+        shutil.copytree(made.folder / name, again.folder / name, dirs_exist_ok=True)
+    metrics = [f"results/synthetic/evaluation/{m}/fold0_seed0/val/metrics.json" for m in ("topdown", "bottomup")]
+    done = again.snakemake(*metrics)
+    assert done.code == 0, done.text
+    for file in ("split/fold0/split.json", *(f"models/{recipe}/fold0_seed0/model.json" for recipe in RECIPES)):
+        assert timeless(again.folder / "results/synthetic" / file) == timeless(made.folder / "results/synthetic" / file)
+    for file in metrics:
+        assert timeless(again.folder / file) == timeless(made.folder / file)
+
+
+def timeless(path: Path) -> Any:
+    """Return a JSON file without seconds and rates."""
+
+    def without(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: without(item) for key, item in value.items() if key not in ("seconds", "frames_per_s")}
+        return [without(item) for item in value] if isinstance(value, list) else value
+
+    return without(json.loads(path.read_text()))
