@@ -1,9 +1,9 @@
-"""Like for like with the peer on flies-pair: its data, recipes, batch and numbers of steps; counted as its evaluator does.
+"""Like for like with the peer on flies-pair: its data, recipes, batch and steps; counted as its evaluator does.
 
     python bench/flies_pair.py OUT [--shared ../shared] [--seeds 0 1 2]
 
-The data come from the peer page's ``make_data.py``, the recipes from its ``make_configs.py``; only the number of steps is
-set, to those of the page's table. Finished trainings in OUT are kept. Below our rows stand the page's.
+The data come from the peer page's ``make_data.py``, the recipes from its ``make_configs.py``; only the number of steps
+is set, to those of the page's table. Finished trainings in OUT are kept. Below our rows stand the page's.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import yaml
 from posewright.config.recipe import Recipe, load_recipe
 from posewright.evaluation.peer_form import PeerForm, PeerFrame, peer_form
 from posewright.files import write_json
-from posewright.labels.read import read_labels
+from posewright.labels.read import read_labels, read_side
 from posewright.prediction.estimator import load_estimator
 from posewright.prediction.labelled import predict_labelled
 from posewright.samples.store import FrameStore, store_frames
@@ -86,7 +86,7 @@ def with_steps(path: Path, steps_per_epoch: int, steps: int) -> Recipe:
 
 def score(models: list[Path], truth: Path, store: Path) -> PeerForm:
     """Predict the test frames and count as the peer does."""
-    labels = read_labels([truth])
+    labels = read_side(truth)
     estimator = load_estimator(models, DecodeOptions(peak_threshold=PEER_THRESHOLD), "torch")
     poses = predict_labelled(estimator, FrameStore(store), [frame.key for frame in labels.frames])
     frames = []

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from posewright.errors import InputError
 from posewright.files import read_json
 from posewright.labels.model import LabelSet
-from posewright.labels.read import read_labels
+from posewright.labels.read import read_labels, read_side
 from posewright.labels.split import Split, leakage, split_labels, write_split
 
 from .make_labels import make_labels
@@ -209,3 +209,16 @@ def test_the_folder_holds_the_sides_and_the_whole_story(shared_data: Path, tmp_p
         assert sum(group["frames"] for group in story["groups"] if group["side"] == side) >= len(
             getattr(made, side).frames
         )
+
+
+def test_two_videos_of_one_name_stay_two_on_the_sides(tmp_path: Path, shared_data: Path) -> None:
+    """Frames embedded in two files name one film; the store counts them as two videos, so the sides must too."""
+    files = [shared_data / "flies-pair" / name for name in ("train.pkg.slp", "val.pkg.slp", "test.pkg.slp")]
+    labels = read_labels(files)
+    assert len(labels.videos) == 3
+    made = split(labels, by="block", block_frames=20, gap_frames=0)
+    write_split(made, tmp_path)
+    for side, part in (("train", made.train), ("val", made.val), ("test", made.test)):
+        again = read_side(tmp_path / f"{side}.slp")
+        assert len(again.videos) == 3
+        assert keys(again) == keys(part)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +51,6 @@ def release(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     """A release of a model that was trained for 200 steps."""
     folder = tmp_path_factory.mktemp("flies")
     labels = read_labels([shared_data / "flies-pair" / name for name in ("train.pkg.slp", "val.pkg.slp")])
-    # both packages name the same film; as videos of their own they can lie on two sides of the split
-    labels = replace(labels, videos=tuple(replace(video, path=str(video.source)) for video in labels.videos))
     split = split_labels(labels, by="file", val=0.2, test=0.0, groups={0: "train", 1: "val"})
     write_split(split, folder / "split")
     store_frames(labels, folder / "store" / "store.json")

@@ -20,7 +20,7 @@ from posewright.evaluation.scoring import evaluate_poses
 from posewright.files import read_json
 from posewright.labels.digest import labels_digest
 from posewright.labels.model import LabelSet
-from posewright.labels.read import read_labels
+from posewright.labels.read import read_side
 from posewright.labels.skeleton import Skeleton
 from posewright.labels.write import write_predictions
 from posewright.prediction.estimator import load_estimator
@@ -60,7 +60,7 @@ def evaluate_method(
         ledger: table that remembers every look at the test set; only ``test`` is written to it.
     """
     decode = _decode_options(options)
-    truth = read_labels([split / f"{side}.slp"])
+    truth = read_side(split / f"{side}.slp")
     if not truth.frames:
         raise InputError(f"The side {side!r} of {split} has no labelled frame; give it a larger part in `split`.")
     record = read_json(split / "split.json")

@@ -55,6 +55,16 @@ def read_labels(
     return LabelSet(common, references, tuple(frames[key][0] for key in sorted(frames)))
 
 
+def read_side(path: Path) -> LabelSet:
+    """Read a side of the split as `posewright.labels.split` wrote it: its videos are those stored, in their order.
+
+    Two of them may bear one name (frames embedded in two label files), and what counts here is their number, which the
+    frame store shares.
+    """
+    part = _read_part(path, Places([], {}))
+    return LabelSet(part.skeleton, tuple(video for _, video in part.videos), tuple(part.frames))
+
+
 def _read_part(path: Path, places: Places) -> Part:
     if not path.exists():
         raise InputError(f"{path}: the label file does not exist; correct the path.")

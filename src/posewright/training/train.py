@@ -21,7 +21,7 @@ from posewright.config.recipe import Recipe
 from posewright.config.stages import STAGE_VERSION
 from posewright.files import atomic_path, digest_of, place, read_json, write_json, write_text
 from posewright.labels.model import LabelSet
-from posewright.labels.read import read_labels
+from posewright.labels.read import read_side
 from posewright.model_types.plan import ModelPlan
 from posewright.networks.network import build_network, initialise
 from posewright.networks.weights import weights_digest
@@ -64,7 +64,7 @@ def train_model(recipe: Recipe, split: Path, store: Path, seed: int, work: Path,
     }
     folder = work / digest_of(determined)[:16]
     if not (folder / "model.json").is_file():
-        train, val = read_labels([split / "train.slp"]), read_labels([split / "val.slp"])
+        train, val = read_side(split / "train.slp"), read_side(split / "val.slp")
         frames = FrameStore(store)
         plan = make_plan(recipe, train, frames, seed, split_digest)
         _fit(plan, train, val, frames, folder)
