@@ -7,7 +7,7 @@ DEMO := resources/synthetic/labels.slp
 MARKS := $(if $(LONG),not peer and not slurm,not long and not peer and not slurm)
 export PATH := $(BIN):$(PATH)
 
-.PHONY: demo test lint types clean
+.PHONY: demo test lint types docs bench-peer clean
 
 demo: $(INSTALLED) $(DEMO)
 	posewright run
@@ -25,6 +25,12 @@ lint: $(INSTALLED)
 
 types: $(INSTALLED)
 	mypy
+
+docs: $(INSTALLED)  ## the generated parts of config/: defaults, schemas, tables
+	python -m posewright.config.docs
+
+bench-peer: $(INSTALLED)  ## like for like with sleap-nn on ../shared/data/flies-pair; about 20 minutes on two cores
+	python bench/flies_pair.py work/bench-peer
 
 clean:  ## what the demo and the tools made; the environment and your own results/<dataset> stay
 	rm -rf resources/synthetic results/synthetic work .mypy_cache .ruff_cache .pytest_cache .hypothesis
