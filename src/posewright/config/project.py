@@ -173,7 +173,7 @@ class PredictConfig(Section):
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     """Number type of the network; chosen once per release."""
     peak_threshold: Annotated[float, Field(ge=0.0, le=1.0)] | Literal["auto"] = "auto"
-    """Smallest map value that counts as a node; auto: from the validation side."""
+    """Smallest map value that counts as a node; auto: 0.2, as the peer."""
     tracker: TrackerConfig | None = TrackerConfig()
     """How instances are joined to tracks; null: not at all."""
     on_missing: Literal["report", "error"] = "report"
