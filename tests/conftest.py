@@ -7,6 +7,11 @@ import warnings
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Speed is for benchmarks: an example that takes long on a busy machine is no failure. And one that fails, fails again.
+settings.register_profile("posewright", deadline=None, derandomize=True)
+settings.load_profile("posewright")
 
 
 @pytest.fixture(scope="session")
