@@ -1,4 +1,4 @@
-"""The peer's networks without a checkpoint: weights by a rule of integers, its names for our parameters (interop 13.1b)."""
+"""The peer's networks without a checkpoint: weights by a rule of integers, names as the peer has them (13.1b)."""
 
 from __future__ import annotations
 

@@ -29,13 +29,16 @@ HEADS: dict[str, Any] = {
 }
 
 
-def small_recipe(model_type: str, **trainer: Any) -> Recipe:
+UNET = {"unet": {"filters": 8, "filters_rate": 1.5, "max_stride": 8}}
+
+
+def small_recipe(model_type: str, backbone: dict[str, Any] = UNET, **trainer: Any) -> Recipe:
     """Return a recipe of a few thousand weights at scale 0.5."""
     return load_recipe(
         {
             "data_config": {"preprocessing": {"scale": 0.5, "crop_size": None, "min_crop_size": 32}},
             "model_config": {
-                "backbone_config": {"unet": {"filters": 8, "filters_rate": 1.5, "max_stride": 8}},
+                "backbone_config": backbone,
                 "head_configs": {model_type: HEADS[model_type]},
             },
             "trainer_config": {

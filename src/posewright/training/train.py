@@ -88,7 +88,7 @@ def _fit(plan: ModelPlan, train: LabelSet, val: LabelSet, store: FrameStore, fol
     network = build_network(recipe, plan.model_type.heads, plan.preprocess.channels)
     initialise(network, "xavier" if recipe.network.init_weights == "xavier" else recipe.posewright.init)
     load_pretrained(network, recipe)
-    module = PoseModule(network, plan.model_type, recipe.trainer_config, recipe.posewright.channels_last)
+    module = PoseModule(network, plan.model_type, recipe.trainer_config, recipe.posewright.channels_last, plan.seed)
     log = TrainingLog(folder / "training_log.csv")
     checkpoints = ModelCheckpoint(
         folder, "best-epoch", monitor="val/loss", save_last=True, enable_version_counter=False
