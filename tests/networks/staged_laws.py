@@ -81,7 +81,7 @@ def trains_exports_and_predicts(backbone: dict[str, Any], model_type: str, data:
     export_model(model, folder / "exported", "openvino")
     plan = load_plan(folder / "exported")
     by_torch, by_openvino = (open_backend(name, folder / "exported", plan, 1) for name in ("torch", "openvino"))
-    for height, width in ((32, 64), (160, 96), (256, 288)):
+    for height, width in ((32, 64), (256, 288)):
         images = np.random.default_rng(0).integers(0, 255, (2, height, width, plan.preprocess.channels), np.uint8)
         ours, theirs = by_torch(images), by_openvino(images)
         for name, maps in ours.items():
@@ -90,12 +90,3 @@ def trains_exports_and_predicts(backbone: dict[str, Any], model_type: str, data:
     images = np.random.default_rng(0).integers(0, 255, (2, 100, 116, 1), np.uint8)
     estimator = ModelEstimator(plan, by_openvino, DecodeOptions(peak_threshold=0.01))
     assert estimator.predict(images).n_frames == 2
-
-
-def resumes_to_the_same_weights(backbone: dict[str, Any], data: Path, folder: Path) -> None:
-    """What a network draws in training depends on seed and step: other draws before it change nothing."""
-    recipe = small_recipe("single_instance", backbone, train_steps_per_epoch=2, max_epochs=1)
-    first = train(data, recipe, folder / "a")
-    torch.rand(7)
-    second = train(data, recipe, folder / "b")
-    assert load_plan(first).weights_sha256 == load_plan(second).weights_sha256

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torchvision.models import convnext_tiny
 
-from ..training.small import HEADS
+from ..training.small import CONVNEXT, HEADS
 from .golden import golden_image, golden_network, worst_difference
 from .staged_laws import (
     has_heads_at_every_stride,
@@ -19,7 +19,7 @@ from .staged_laws import (
     trains_exports_and_predicts,
 )
 
-SMALL = {"model_type": "custom", "arch": {"depths": [1, 1, 1, 1], "channels": [8, 12, 16, 24]}}
+LONG = pytest.mark.long
 GOLDEN = {"model_type": "custom", "arch": {"depths": [1, 1, 2, 1], "channels": [16, 24, 40, 64]}}
 
 
@@ -34,23 +34,20 @@ GOLDEN = {"model_type": "custom", "arch": {"depths": [1, 1, 2, 1], "channels": [
 )
 @pytest.mark.parametrize("in_channels", [1, 3])
 def test_every_stride_can_be_read(odd: dict[str, Any], in_channels: int) -> None:
-    has_heads_at_every_stride({"convnext": {**SMALL, **odd}}, in_channels)
+    has_heads_at_every_stride({"convnext": {**CONVNEXT["convnext"], **odd}}, in_channels)
 
 
 def test_it_learns() -> None:
-    learns({"convnext": SMALL})
+    learns(CONVNEXT)
 
 
 def test_torchvisions_first_weights_stay() -> None:
-    keeps_its_own_first_weights({"convnext": SMALL})
+    keeps_its_own_first_weights(CONVNEXT)
 
 
 @pytest.mark.parametrize("model_type", list(HEADS))
 def test_every_type_trains_exports_and_predicts(small_data: Path, tmp_path: Path, model_type: str) -> None:
-    trains_exports_and_predicts({"convnext": SMALL}, model_type, small_data, tmp_path)
-
-
-LONG = pytest.mark.long
+    trains_exports_and_predicts(CONVNEXT, model_type, small_data, tmp_path)
 
 
 @pytest.mark.parametrize(

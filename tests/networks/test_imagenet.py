@@ -16,9 +16,8 @@ from posewright.networks.imagenet import ImageNetNormalisation, cached_weights, 
 from posewright.networks.network import build_network, initialise, load_pretrained
 from posewright.shapes import HeadSpec
 
+from ..training.small import CONVNEXT, SWINT
 from .staged_laws import network_with, recipe_with
-
-SMALL = {"model_type": "custom", "arch": {"depths": [1, 1, 1, 1], "channels": [8, 12, 16, 24]}}
 
 
 @pytest.fixture
@@ -70,8 +69,8 @@ def test_a_file_that_is_not_what_its_name_promises_is_refused(hub: Path, monkeyp
 
 def test_gray_images_see_what_repeated_channels_would() -> None:
     """The stem of one channel equals that of three equal ones: nothing of the first layer is lost."""
-    colour = network_with({"convnext": SMALL}, {"confmaps": 2}, in_channels=3).backbone
-    gray = network_with({"convnext": SMALL}, {"confmaps": 2}, in_channels=1).backbone
+    colour = network_with(CONVNEXT, {"confmaps": 2}, in_channels=3).backbone
+    gray = network_with(CONVNEXT, {"confmaps": 2}, in_channels=1).backbone
     weights = {f"features.{name}": value for name, value in colour.stages.state_dict().items()}  # type: ignore[attr-defined]
     load_into(gray.stages, gray.last, weights)  # type: ignore[attr-defined]
     images = torch.rand(1, 1, 32, 64)
@@ -80,9 +79,8 @@ def test_gray_images_see_what_repeated_channels_would() -> None:
 
 
 def test_swins_weights_fit_its_norm_and_leave_the_classifier() -> None:
-    arch = {"embed": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 2, 2, 4]}
-    ours = network_with({"swint": {"model_type": "custom", "arch": arch}}, {"confmaps": 2}, in_channels=3).backbone
-    theirs = torchvision.models.SwinTransformer([4, 4], 12, [1, 1, 1, 1], [1, 2, 2, 4], [7, 7], num_classes=5)
+    ours = network_with(SWINT, {"confmaps": 2}, in_channels=3).backbone
+    theirs = torchvision.models.SwinTransformer([4, 4], 12, [1, 2, 1, 1], [1, 2, 2, 4], [7, 7], num_classes=5)
     nn.init.uniform_(theirs.norm.weight)
     load_into(ours.stages, ours.last, theirs.state_dict())  # type: ignore[attr-defined]
     torch.testing.assert_close(ours.last.weight, theirs.norm.weight)  # type: ignore[attr-defined]

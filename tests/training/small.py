@@ -30,6 +30,8 @@ HEADS: dict[str, Any] = {
 
 
 UNET = {"unet": {"filters": 8, "filters_rate": 1.5, "max_stride": 8}}
+CONVNEXT = {"convnext": {"model_type": "custom", "arch": {"depths": [1, 1, 1, 1], "channels": [8, 12, 16, 24]}}}
+SWINT = {"swint": {"model_type": "custom", "arch": {"embed": 12, "depths": [1, 2, 1, 1], "num_heads": [1, 2, 2, 4]}}}
 
 
 def small_recipe(model_type: str, backbone: dict[str, Any] = UNET, **trainer: Any) -> Recipe:

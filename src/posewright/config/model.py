@@ -73,6 +73,32 @@ class UNet(Section):
     """Always replaced by the smallest stride of the heads."""
 
 
+class StagedBackbone(Section):
+    """What encoders from torchvision have in common."""
+
+    stem_patch_stride: StemStride = 2
+    """Stride of the first convolution, and so of the finest features of the encoder."""
+    in_channels: Count = 1
+    """Channels of the input; always replaced by those of the training images."""
+    kernel_size: Count = 3
+    """Side of the convolutions of middle block and decoder."""
+    filters_rate: Positive = 2.0
+    """Factor of the channels into the middle block, and in the decoder from level to level."""
+    convs_per_block: Count = 2
+    """Convolutions of the middle block; the decoder always has two per level."""
+    up_interpolate: bool = True
+    """Upsampling by interpolation; false: by transposed convolution."""
+    output_stride: Stride = 1
+    """Always replaced by the smallest stride of the heads."""
+    max_stride: Annotated[Stride, Field(validate_default=True)] = 32
+    """Always 16 times `stem_patch_stride`."""
+
+    @field_validator("max_stride")
+    @classmethod
+    def _from_stem(cls, value: int, info: ValidationInfo) -> int:
+        return 16 * int(info.data.get("stem_patch_stride", 2))
+
+
 class ConvNeXtArchitecture(Section):
     """Levels of a ConvNeXt of one's own."""
 
@@ -101,7 +127,7 @@ class SwinArchitecture(Section):
         return self
 
 
-class ConvNeXt(Section):
+class ConvNeXt(StagedBackbone):
     """ConvNeXt encoder with a UNet decoder."""
 
     pre_trained_weights: (
@@ -115,27 +141,6 @@ class ConvNeXt(Section):
     """Levels of a `custom` encoder."""
     stem_patch_kernel: Count = 4
     """Side of the first convolution: 3 or 4, with a stride of 4 up to 6."""
-    stem_patch_stride: StemStride = 2
-    """Stride of the first convolution, and so of the finest features of the encoder."""
-    in_channels: Count = 1
-    """Channels of the input; always replaced by those of the training images."""
-    kernel_size: Count = 3
-    """Side of the decoder's convolutions."""
-    filters_rate: Positive = 2.0
-    """Factor by which the decoder's channels shrink."""
-    convs_per_block: Count = 2
-    """Convolutions per level of the decoder."""
-    up_interpolate: bool = True
-    """Upsampling by interpolation; false: by transposed convolution."""
-    output_stride: Stride = 1
-    """Always replaced by the smallest stride of the heads."""
-    max_stride: Annotated[Stride, Field(validate_default=True)] = 32
-    """Always 16 times `stem_patch_stride`."""
-
-    @field_validator("max_stride")
-    @classmethod
-    def _from_stem(cls, value: int, info: ValidationInfo) -> int:
-        return 16 * int(info.data.get("stem_patch_stride", 2))
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -147,7 +152,7 @@ class ConvNeXt(Section):
         return self
 
 
-class SwinT(Section):
+class SwinT(StagedBackbone):
     """Swin transformer encoder with a UNet decoder."""
 
     pre_trained_weights: Literal["Swin_T_Weights", "Swin_S_Weights", "Swin_B_Weights"] | None = None
@@ -158,29 +163,8 @@ class SwinT(Section):
     """Levels of a `custom` encoder."""
     patch_size: Count = 4
     """Side of the first convolution: 3 or 4, with a stride of 4 up to 6."""
-    stem_patch_stride: StemStride = 2
-    """Stride of the first convolution, and so of the finest features of the encoder."""
     window_size: Count = 7
     """Side of the attention windows."""
-    in_channels: Count = 1
-    """Channels of the input; always replaced by those of the training images."""
-    kernel_size: Count = 3
-    """Side of the decoder's convolutions."""
-    filters_rate: Positive = 2.0
-    """Factor by which the decoder's channels shrink."""
-    convs_per_block: Count = 2
-    """Convolutions per level of the decoder."""
-    up_interpolate: bool = True
-    """Upsampling by interpolation; false: by transposed convolution."""
-    output_stride: Stride = 1
-    """Always replaced by the smallest stride of the heads."""
-    max_stride: Annotated[Stride, Field(validate_default=True)] = 32
-    """Always 16 times `stem_patch_stride`."""
-
-    @field_validator("max_stride")
-    @classmethod
-    def _from_stem(cls, value: int, info: ValidationInfo) -> int:
-        return 16 * int(info.data.get("stem_patch_stride", 2))
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -28,7 +28,8 @@ class Own(Section):
     refinement: Literal["gaussian", "integral", "none"] = "gaussian"
     """How peaks are placed between cells: weighted log fit, the peer's 5x5 centre of mass, or not at all."""
     init: Literal["he", "default"] = "he"
-    """First weights when `init_weights` is `default`: scaled for ReLU (`he`), or the library's own (the peer's)."""
+    """First weights when `init_weights` is `default`: scaled for ReLU (`he`), or the library's own (the peer's).
+    The stages of ConvNeXt and Swin always begin with torchvision's own."""
     crop_jitter: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.025
     """Largest shift of a training crop to each side, as part of its side: what the centroid model may be off by."""
     gradient_clip: Positive | None = None

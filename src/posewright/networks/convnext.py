@@ -7,7 +7,6 @@ from torchvision.models.convnext import CNBlockConfig
 from torchvision.models.convnext import ConvNeXt as TorchvisionConvNeXt
 
 from posewright.config.model import ConvNeXt, ConvNeXtArchitecture
-from posewright.networks.imagenet import ImageNetNormalisation
 from posewright.networks.staged import StagedEncoder
 
 _ARCHITECTURES = {
@@ -34,9 +33,6 @@ def convnext_encoder(settings: ConvNeXt, in_channels: int) -> StagedEncoder:
         stages,
         last=nn.Identity(),
         channels=arch.channels,
-        stem_stride=settings.stem_patch_stride,
-        filters_rate=settings.filters_rate,
-        convs_per_block=settings.convs_per_block,
-        kernel_size=settings.kernel_size,
-        normalisation=ImageNetNormalisation(in_channels) if settings.pre_trained_weights else None,
+        settings=settings,
+        in_channels=in_channels,
     )

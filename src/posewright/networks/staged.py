@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from torch import Tensor, nn
 
+from posewright.config.model import ConvNeXt, SwinT
 from posewright.networks.imagenet import ImageNetNormalisation
 from posewright.networks.levels import Level
 from posewright.networks.unet import convolutions
@@ -23,11 +24,8 @@ class StagedEncoder(nn.Module):
         stages: torchvision's ``features``, the stem already of the stride wanted.
         last: what is applied to the last stage alone, in the order of the stages' axes.
         channels: of the four resolutions.
-        stem_stride: input pixels per cell of the stem's output.
-        filters_rate: factor of the decoder's channels from one stride to the next.
-        convs_per_block: convolutions in the middle block.
-        kernel_size: of the middle block.
-        normalisation: what the images go through first; None where the weights know them in 0 to 1.
+        settings: the recipe's section; images are normalised where it names ImageNet weights.
+        in_channels: of the images.
         channels_last: whether the stages' features are ``[batch height width channel]``.
     """
 
@@ -36,23 +34,21 @@ class StagedEncoder(nn.Module):
         stages: nn.Sequential,
         last: nn.Module,
         channels: Sequence[int],
-        stem_stride: int,
-        filters_rate: float,
-        convs_per_block: int,
-        kernel_size: int,
-        normalisation: ImageNetNormalisation | None,
+        settings: ConvNeXt | SwinT,
+        in_channels: int,
         channels_last: bool = False,
     ) -> None:
         super().__init__()
-        self.normalisation = normalisation or nn.Identity()
+        self.normalisation = ImageNetNormalisation(in_channels) if settings.pre_trained_weights else nn.Identity()
         self.stages = stages
         self.last = last
         self.pool = nn.MaxPool2d(2)
-        widest = int(channels[-1] * filters_rate)
-        self.middle = convolutions(channels[-1], widest, convs_per_block, kernel_size)
-        self.skips = tuple(Level(stem_stride * 2**level, width) for level, width in enumerate(channels))
+        widest = int(channels[-1] * settings.filters_rate)
+        self.middle = convolutions(channels[-1], widest, settings.convs_per_block, settings.kernel_size)
+        finest = settings.stem_patch_stride
+        self.skips = tuple(Level(finest * 2**level, width) for level, width in enumerate(channels))
         self.bottom = Level(2 * self.skips[-1].stride, widest)
-        self._filters_rate = filters_rate
+        self._filters_rate = settings.filters_rate
         self._channels_last = channels_last
 
     def decoder_channels(self, stride: int) -> int:

@@ -8,7 +8,6 @@ from torch import nn
 from torchvision.models.swin_transformer import SwinTransformer, SwinTransformerBlock
 
 from posewright.config.model import SwinArchitecture, SwinT
-from posewright.networks.imagenet import ImageNetNormalisation
 from posewright.networks.staged import StagedEncoder
 from posewright.networks.windows import WindowAttention
 
@@ -39,10 +38,7 @@ def swin_encoder(settings: SwinT, in_channels: int) -> StagedEncoder:
         stages,
         last=swin.norm,
         channels=[arch.embed * 2**level for level in range(4)],
-        stem_stride=settings.stem_patch_stride,
-        filters_rate=settings.filters_rate,
-        convs_per_block=settings.convs_per_block,
-        kernel_size=settings.kernel_size,
-        normalisation=ImageNetNormalisation(in_channels) if settings.pre_trained_weights else None,
+        settings=settings,
+        in_channels=in_channels,
         channels_last=True,
     )
