@@ -67,7 +67,7 @@ class Decoder(nn.Module):
         """Return features by stride, the bottom's among them."""
         features = {self.levels[0].stride: bottom}
         current = bottom
-        # below the finest skip of the backbone there is none; above the output stride there may be more than are read
+        # a block finer than every skip gets none; a skip finer than every block is left out
         with_none = [*reversed(skips), *[None] * len(self.blocks)]
         for block, level, skip in zip(self.blocks, self.levels[1:], with_none, strict=False):
             current = block(current, skip)
