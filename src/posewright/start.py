@@ -55,5 +55,6 @@ def write_project(folder: Path, recipes: Path) -> None:
 
 
 def _name(recipe: Path) -> str:
-    """Return what the config calls a recipe: ``centroid`` of ``centroid.unet.yaml``."""
-    return recipe.name.partition(".")[0]
+    """Return what the config calls a recipe: ``centroid`` of ``centroid.unet.yaml``, else with its backbone."""
+    model_type, backbone = recipe.stem.split(".")
+    return model_type if backbone == "unet" else f"{model_type}_{backbone}"

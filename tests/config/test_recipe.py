@@ -114,8 +114,7 @@ def test_faults_are_said_in_words(value: dict[str, Any], expected: str) -> None:
     ("head", "backbone", "trainer", "key"),
     [
         ("multi_class_bottomup", {"unet": {}}, {}, "head_configs.multi_class_bottomup"),
-        ("centroid", {"convnext": {}}, {}, "backbone_config.convnext"),
-        ("centroid", {"swint": {}}, {}, "backbone_config.swint"),
+        ("centroid", {"convnext": {"kernel_size": 4}}, {}, "convnext.kernel_size"),
         ("centroid", {"unet": {"stacks": 2}}, {}, "unet.stacks"),
         ("centroid", {"unet": {"middle_block": False}}, {}, "unet.middle_block"),
         ("centroid", {"unet": {}}, {"lr_scheduler": {"cosine_annealing_warmup": {}}}, "cosine_annealing_warmup"),
@@ -129,6 +128,38 @@ def test_what_is_not_built_parses_and_is_refused_for_training(
     with pytest.raises(InputError, match="not available yet in this version") as caught:
         load_recipe(value).require_trainable()
     assert key in str(caught.value)
+
+
+@pytest.mark.parametrize("backbone", ["convnext", "swint"])
+@pytest.mark.parametrize("stem_patch_stride", [2, 4])
+def test_the_stem_sets_the_max_stride(backbone: str, stem_patch_stride: int) -> None:
+    """Whatever a file says: the peer replaces it too."""
+    value = recipe()
+    value["model_config"]["backbone_config"] = {backbone: {"stem_patch_stride": stem_patch_stride, "max_stride": 16}}
+    assert load_recipe(value).max_stride == 16 * stem_patch_stride
+
+
+@pytest.mark.parametrize(
+    ("backbone", "expected"),
+    [
+        ({"convnext": {"model_type": "custom"}}, "arch and model_type: custom go together"),
+        ({"swint": {"arch": {"embed": 8, "depths": [1] * 4, "num_heads": [1] * 4}}}, "go together"),
+        ({"convnext": {"model_type": "custom", "arch": {"depths": [1], "channels": [8]}}}, "arch.depths"),
+        (
+            {"swint": {"model_type": "custom", "arch": {"embed": 8, "depths": [1] * 4, "num_heads": [1, 3, 1, 1]}}},
+            "num_heads 3 does not divide the 16 channels",
+        ),
+        ({"convnext": {"stem_patch_kernel": 7}}, "stem_patch_kernel 7 does not fit stem_patch_stride 2; use 3 to 4"),
+        ({"convnext": {"stem_patch_stride": 8}}, "stem_patch_stride"),
+        ({"convnext": {"pre_trained_weights": "ConvNeXt_Base_Weights"}}, "are for model_type base, not tiny"),
+        ({"swint": {"pre_trained_weights": "Swin_T_Weights", "window_size": 8}}, "are for window_size 7, not 8"),
+        ({"swint": {"pre_trained_weights": "ConvNeXt_Tiny_Weights"}}, "Swin_T_Weights"),
+    ],
+)
+def test_encoders_that_cannot_be_are_said_in_words(backbone: dict[str, Any], expected: str) -> None:
+    with pytest.raises(InputProblems) as caught:
+        load_recipe({"model_config": {"backbone_config": backbone, "head_configs": {"centroid": {}}}})
+    assert expected in str(caught.value)
 
 
 def test_augmentation_and_weights_that_are_not_built_are_refused() -> None:

@@ -29,13 +29,18 @@ HEADS: dict[str, Any] = {
 }
 
 
-def small_recipe(model_type: str, **trainer: Any) -> Recipe:
+UNET = {"unet": {"filters": 8, "filters_rate": 1.5, "max_stride": 8}}
+CONVNEXT = {"convnext": {"model_type": "custom", "arch": {"depths": [1, 1, 1, 1], "channels": [8, 12, 16, 24]}}}
+SWINT = {"swint": {"model_type": "custom", "arch": {"embed": 12, "depths": [1, 2, 1, 1], "num_heads": [1, 2, 2, 4]}}}
+
+
+def small_recipe(model_type: str, backbone: dict[str, Any] = UNET, **trainer: Any) -> Recipe:
     """Return a recipe of a few thousand weights at scale 0.5."""
     return load_recipe(
         {
             "data_config": {"preprocessing": {"scale": 0.5, "crop_size": None, "min_crop_size": 32}},
             "model_config": {
-                "backbone_config": {"unet": {"filters": 8, "filters_rate": 1.5, "max_stride": 8}},
+                "backbone_config": backbone,
                 "head_configs": {model_type: HEADS[model_type]},
             },
             "trainer_config": {

@@ -20,7 +20,7 @@ from posewright.prediction.labelled import predict_labelled
 from posewright.samples.store import FrameStore
 from posewright.shapes import DecodeOptions
 
-from .small import HEADS, make_small_data, small_recipe, train
+from .small import HEADS, SWINT, UNET, make_small_data, small_recipe, train
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +77,12 @@ def test_two_trainings_are_equal_to_the_bit_and_another_seed_is_not(data: Path, 
     assert read_json(first / "model.json")["weights_sha256"] != read_json(other / "model.json")["weights_sha256"]
 
 
+@pytest.mark.parametrize("backbone", [UNET, SWINT], ids=["unet", "swint"])
 def test_a_training_that_was_stopped_goes_on_to_the_same_weights(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    backbone: dict[str, Any], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = small_recipe("centered_instance", max_epochs=6)
+    """Also where layers draw in training, as the stochastic depth of Swin does."""
+    recipe = small_recipe("centered_instance", backbone, max_epochs=6)
     whole = train(data, recipe, tmp_path / "whole")
 
     from posewright.training import callbacks

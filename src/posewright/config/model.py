@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from posewright.config.data import Count, NotNegative, Positive
 from posewright.config.sections import Section
@@ -12,6 +13,8 @@ from posewright.config.sections import Section
 Names = Annotated[tuple[str, ...], Field(strict=False)]
 Pairs = Annotated[tuple[Annotated[tuple[str, str], Field(strict=False)], ...], Field(strict=False)]
 Stride = Literal[1, 2, 4, 8, 16, 32, 64, 128]
+StemStride = Literal[2, 4]
+FourCounts = Annotated[tuple[Count, Count, Count, Count], Field(strict=False)]
 
 
 def _exactly_one(section: Section, noun: str) -> None:
@@ -19,6 +22,28 @@ def _exactly_one(section: Section, noun: str) -> None:
     if len(given) != 1:
         known = ", ".join(type(section).model_fields)
         raise ValueError(f"exactly one {noun} is needed out of {known}; found {', '.join(given) or 'none'}")
+
+
+def _custom_has_levels(model_type: str, arch: Section | None) -> None:
+    if (model_type == "custom") != (arch is not None):
+        raise ValueError("arch and model_type: custom go together; give both, or neither")
+
+
+def _stem_halves_exactly(key: str, kernel: int, stride: int) -> None:
+    """Refuse a first convolution that, padded by one, does not divide the size by its stride."""
+    if not 3 <= kernel <= stride + 2:
+        raise ValueError(f"{key} {kernel} does not fit stem_patch_stride {stride}; use 3 to {stride + 2}")
+
+
+def _as_pretrained(section: Section, weights: str, wanted: Mapping[str, object]) -> None:
+    """Refuse a network whose weights would have other shapes than those of a name."""
+    for key, value in wanted.items():
+        if getattr(section, key) != value:
+            raise ValueError(f"pre_trained_weights {weights} are for {key} {value}, not {getattr(section, key)}")
+
+
+_CONVNEXT_SIZES = {f"ConvNeXt_{size.title()}_Weights": size for size in ("tiny", "small", "base", "large")}
+_SWIN_SIZES = {f"Swin_{size[0].upper()}_Weights": size for size in ("tiny", "small", "base")}
 
 
 class UNet(Section):
@@ -48,12 +73,38 @@ class UNet(Section):
     """Always replaced by the smallest stride of the heads."""
 
 
+class StagedBackbone(Section):
+    """What encoders from torchvision have in common."""
+
+    stem_patch_stride: StemStride = 2
+    """Stride of the first convolution, and so of the finest features of the encoder."""
+    in_channels: Count = 1
+    """Channels of the input; always replaced by those of the training images."""
+    kernel_size: Count = 3
+    """Side of the convolutions of middle block and decoder."""
+    filters_rate: Positive = 2.0
+    """Factor of the channels into the middle block, and in the decoder from level to level."""
+    convs_per_block: Count = 2
+    """Convolutions of the middle block; the decoder always has two per level."""
+    up_interpolate: bool = True
+    """Upsampling by interpolation; false: by transposed convolution."""
+    output_stride: Stride = 1
+    """Always replaced by the smallest stride of the heads."""
+    max_stride: Annotated[Stride, Field(validate_default=True)] = 32
+    """Always 16 times `stem_patch_stride`."""
+
+    @field_validator("max_stride")
+    @classmethod
+    def _from_stem(cls, value: int, info: ValidationInfo) -> int:
+        return 16 * int(info.data.get("stem_patch_stride", 2))
+
+
 class ConvNeXtArchitecture(Section):
     """Levels of a ConvNeXt of one's own."""
 
-    depths: Annotated[tuple[int, ...], Field(strict=False)]
+    depths: FourCounts
     """Blocks per level."""
-    channels: Annotated[tuple[int, ...], Field(strict=False)]
+    channels: FourCounts
     """Channels per level."""
 
 
@@ -62,70 +113,67 @@ class SwinArchitecture(Section):
 
     embed: Count
     """Channels of the first level."""
-    depths: Annotated[tuple[int, ...], Field(strict=False)]
+    depths: FourCounts
     """Blocks per level."""
-    num_heads: Annotated[tuple[int, ...], Field(strict=False)]
-    """Attention heads per level."""
+    num_heads: FourCounts
+    """Attention heads per level; each divides its level's channels, which double from level to level."""
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Self:
+        for level, heads in enumerate(self.num_heads):
+            channels = self.embed * 2**level
+            if channels % heads:
+                raise ValueError(f"num_heads {heads} does not divide the {channels} channels of level {level}")
+        return self
 
 
-class ConvNeXt(Section):
+class ConvNeXt(StagedBackbone):
     """ConvNeXt encoder with a UNet decoder."""
 
-    pre_trained_weights: str | None = None
-    """Name of ImageNet weights; null: none."""
-    model_type: Literal["tiny", "small", "base", "large"] = "tiny"
-    """Size of the encoder."""
+    pre_trained_weights: (
+        Literal["ConvNeXt_Tiny_Weights", "ConvNeXt_Small_Weights", "ConvNeXt_Base_Weights", "ConvNeXt_Large_Weights"]
+        | None
+    ) = None
+    """Name of ImageNet weights of that size, found in the torch hub cache; null: none. Gray images stay gray."""
+    model_type: Literal["tiny", "small", "base", "large", "custom"] = "tiny"
+    """Size of the encoder; `custom`: that of `arch`."""
     arch: ConvNeXtArchitecture | None = None
-    """Levels; null: those of `model_type`."""
+    """Levels of a `custom` encoder."""
     stem_patch_kernel: Count = 4
-    """Side of the first convolution."""
-    stem_patch_stride: Stride = 2
-    """Stride of the first convolution."""
-    in_channels: Count = 1
-    """Channels of the input; always replaced by those of the training images."""
-    kernel_size: Count = 3
-    """Side of the decoder's convolutions."""
-    filters_rate: Positive = 2.0
-    """Factor by which the decoder's channels shrink."""
-    convs_per_block: Count = 2
-    """Convolutions per level of the decoder."""
-    up_interpolate: bool = True
-    """Upsampling by interpolation; false: by transposed convolution."""
-    output_stride: Stride = 1
-    """Always replaced by the smallest stride of the heads."""
-    max_stride: Stride = 32
-    """Always 16 times `stem_patch_stride`."""
+    """Side of the first convolution: 3 or 4, with a stride of 4 up to 6."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        _custom_has_levels(self.model_type, self.arch)
+        _stem_halves_exactly("stem_patch_kernel", self.stem_patch_kernel, self.stem_patch_stride)
+        if self.pre_trained_weights is not None:
+            wanted = {"model_type": _CONVNEXT_SIZES[self.pre_trained_weights], "stem_patch_kernel": 4}
+            _as_pretrained(self, self.pre_trained_weights, wanted)
+        return self
 
 
-class SwinT(Section):
+class SwinT(StagedBackbone):
     """Swin transformer encoder with a UNet decoder."""
 
-    pre_trained_weights: str | None = None
-    """Name of ImageNet weights; null: none."""
-    model_type: Literal["tiny", "small", "base"] = "tiny"
-    """Size of the encoder."""
+    pre_trained_weights: Literal["Swin_T_Weights", "Swin_S_Weights", "Swin_B_Weights"] | None = None
+    """Name of ImageNet weights of that size, found in the torch hub cache; null: none. Gray images stay gray."""
+    model_type: Literal["tiny", "small", "base", "custom"] = "tiny"
+    """Size of the encoder; `custom`: that of `arch`."""
     arch: SwinArchitecture | None = None
-    """Levels; null: those of `model_type`."""
+    """Levels of a `custom` encoder."""
     patch_size: Count = 4
-    """Side of the first convolution."""
-    stem_patch_stride: Stride = 2
-    """Stride of the first convolution."""
+    """Side of the first convolution: 3 or 4, with a stride of 4 up to 6."""
     window_size: Count = 7
     """Side of the attention windows."""
-    in_channels: Count = 1
-    """Channels of the input; always replaced by those of the training images."""
-    kernel_size: Count = 3
-    """Side of the decoder's convolutions."""
-    filters_rate: Positive = 2.0
-    """Factor by which the decoder's channels shrink."""
-    convs_per_block: Count = 2
-    """Convolutions per level of the decoder."""
-    up_interpolate: bool = True
-    """Upsampling by interpolation; false: by transposed convolution."""
-    output_stride: Stride = 1
-    """Always replaced by the smallest stride of the heads."""
-    max_stride: Stride = 32
-    """Always 16 times `stem_patch_stride`."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        _custom_has_levels(self.model_type, self.arch)
+        _stem_halves_exactly("patch_size", self.patch_size, self.stem_patch_stride)
+        if self.pre_trained_weights is not None:
+            wanted = {"model_type": _SWIN_SIZES[self.pre_trained_weights], "patch_size": 4, "window_size": 7}
+            _as_pretrained(self, self.pre_trained_weights, wanted)
+        return self
 
 
 class BackboneConfig(Section):
@@ -134,9 +182,9 @@ class BackboneConfig(Section):
     unet: UNet | None = None
     """UNet."""
     convnext: ConvNeXt | None = None
-    """ConvNeXt; not available yet."""
+    """ConvNeXt."""
     swint: SwinT | None = None
-    """Swin transformer; not available yet."""
+    """Swin transformer."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:

@@ -9,14 +9,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from posewright.config.data import Count, DataConfig, Positive
-from posewright.config.model import Network, chosen
+from posewright.config.model import ConvNeXt, Network, SwinT, UNet, chosen
 from posewright.config.sections import Section, read_yaml, validate
 from posewright.config.sleap_nn import SET_ASIDE, without_set_aside
 from posewright.config.trainer import TrainerConfig
 from posewright.errors import InputError
 
 _BUILT_TYPES = ("single_instance", "centroid", "centered_instance", "bottomup")
-_BUILT_BACKBONES = ("unet",)
 
 
 class Own(Section):
@@ -29,7 +28,8 @@ class Own(Section):
     refinement: Literal["gaussian", "integral", "none"] = "gaussian"
     """How peaks are placed between cells: weighted log fit, the peer's 5x5 centre of mass, or not at all."""
     init: Literal["he", "default"] = "he"
-    """First weights when `init_weights` is `default`: scaled for ReLU (`he`), or the library's own (the peer's)."""
+    """First weights when `init_weights` is `default`: scaled for ReLU (`he`), or the library's own (the peer's).
+    The stages of ConvNeXt and Swin always begin with torchvision's own."""
     crop_jitter: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.025
     """Largest shift of a training crop to each side, as part of its side: what the centroid model may be off by."""
     gradient_clip: Positive | None = None
@@ -65,9 +65,15 @@ class Recipe(Section):
         return chosen(self.network.backbone_config)
 
     @property
+    def backbone_settings(self) -> UNet | ConvNeXt | SwinT:
+        """The section of the backbone."""
+        settings: UNet | ConvNeXt | SwinT = getattr(self.network.backbone_config, self.backbone)
+        return settings
+
+    @property
     def max_stride(self) -> int:
         """Input pixels per cell at the network's deepest level."""
-        return int(getattr(self.network.backbone_config, self.backbone).max_stride)
+        return self.backbone_settings.max_stride
 
     def head_strides(self) -> dict[str, int]:
         """Return the output stride of each head of the model type."""
@@ -94,23 +100,23 @@ class Recipe(Section):
         found = []
         if self.model_type not in _BUILT_TYPES:
             found.append((f"model_config.head_configs.{self.model_type}", "the model type"))
-        if self.backbone not in _BUILT_BACKBONES:
-            found.append((f"model_config.backbone_config.{self.backbone}", "the backbone"))
-        settings = {**self._odd_unet(), **self._odd_training()}
+        settings = {**self._odd_backbone(), **self._odd_training()}
         return found + [(key, repr(value)) for key, value in settings.items() if value not in (None, False, 0.0)]
 
-    def _odd_unet(self) -> dict[str, Any]:
-        """Return what the UNet cannot be yet; None where it is as it can be."""
+    def _odd_backbone(self) -> dict[str, Any]:
+        """Return what a backbone cannot be yet; None where it is as it can be."""
+        settings = self.backbone_settings
+        place = f"model_config.backbone_config.{self.backbone}"
+        kernel = {f"{place}.kernel_size": settings.kernel_size if settings.kernel_size % 2 == 0 else None}
         unet = self.network.backbone_config.unet
         if unet is None:
-            return {}
-        place = "model_config.backbone_config.unet"
+            return kernel
         return {
+            **kernel,
             f"{place}.stem_stride": unet.stem_stride,
             f"{place}.middle_block": None if unet.middle_block else "false",
             f"{place}.stacks": unet.stacks if unet.stacks != 1 else None,
             f"{place}.convs_per_block": unet.convs_per_block if unet.convs_per_block < 2 else None,
-            f"{place}.kernel_size": unet.kernel_size if unet.kernel_size % 2 == 0 else None,
         }
 
     def _odd_training(self) -> dict[str, Any]:

@@ -10,7 +10,17 @@ from posewright.networks.unet import convolutions
 
 
 class UpBlock(nn.Module):
-    """Double the resolution, join the skip of that stride (skip first), refine with two convolutions."""
+    """Double the resolution, join the skip of that stride (skip first), refine with two convolutions.
+
+    Where the backbone has no skip, one convolution refines: there is nothing to be merged.
+
+    Args:
+        inputs: channels of the coarser features.
+        skip: channels of the skip, 0 for none.
+        outputs: channels of the result.
+        kernel_size: of the refining convolutions.
+        interpolate: bilinear upsampling, else a transposed convolution.
+    """
 
     def __init__(self, inputs: int, skip: int, outputs: int, kernel_size: int, interpolate: bool) -> None:
         super().__init__()
@@ -20,11 +30,13 @@ class UpBlock(nn.Module):
         else:
             transposed = nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
             self.up = nn.Sequential(transposed, nn.ReLU())
-        self.refine = convolutions(skip + (inputs if interpolate else outputs), outputs, 2, kernel_size)
+        upsampled = inputs if interpolate else outputs
+        self.refine = convolutions(skip + upsampled, outputs, 2 if skip else 1, kernel_size)
 
-    def forward(self, features: Tensor, skip: Tensor) -> Tensor:
+    def forward(self, features: Tensor, skip: Tensor | None) -> Tensor:
         """Return features at half the stride."""
-        refined: Tensor = self.refine(torch.cat([skip, self.up(features)], dim=1))
+        upsampled = self.up(features)
+        refined: Tensor = self.refine(upsampled if skip is None else torch.cat([skip, upsampled], dim=1))
         return refined
 
 
@@ -41,19 +53,23 @@ class Decoder(nn.Module):
     def __init__(self, backbone: Backbone, output_stride: int, kernel_size: int = 3, interpolate: bool = True) -> None:
         super().__init__()
         levels = [backbone.bottom]
-        skips = [level for level in reversed(backbone.skips) if level.stride >= output_stride]
+        skip_channels = {skip.stride: skip.channels for skip in backbone.skips}
         self.blocks = nn.ModuleList()
-        for skip in skips:
-            outputs = backbone.decoder_channels(skip.stride)
-            self.blocks.append(UpBlock(levels[-1].channels, skip.channels, outputs, kernel_size, interpolate))
-            levels.append(Level(skip.stride, outputs))
+        while levels[-1].stride > output_stride:
+            stride = levels[-1].stride // 2
+            outputs = backbone.decoder_channels(stride)
+            skip = skip_channels.get(stride, 0)
+            self.blocks.append(UpBlock(levels[-1].channels, skip, outputs, kernel_size, interpolate))
+            levels.append(Level(stride, outputs))
         self.levels = tuple(levels)
 
     def forward(self, skips: list[Tensor], bottom: Tensor) -> dict[int, Tensor]:
         """Return features by stride, the bottom's among them."""
         features = {self.levels[0].stride: bottom}
         current = bottom
-        for block, level, skip in zip(self.blocks, self.levels[1:], reversed(skips), strict=False):
+        # a block finer than every skip gets none; a skip finer than every block is left out
+        with_none = [*reversed(skips), *[None] * len(self.blocks)]
+        for block, level, skip in zip(self.blocks, self.levels[1:], with_none, strict=False):
             current = block(current, skip)
             features[level.stride] = current
         return features

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from torch import Tensor
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,14 @@ class Level:
 class Backbone(Protocol):
     """An encoder. The decoder is built from these facts and never from a backbone's name."""
 
-    skips: tuple[Level, ...]  #: from the finest to the coarsest; what the decoder may join
+    skips: tuple[Level, ...]  #: from the finest to the coarsest; what the decoder may join. Finer strides have none
     bottom: Level  #: the coarsest features; inputs must be multiples of its stride
 
     def decoder_channels(self, stride: int) -> int:
-        """Return how many channels the decoder should have at ``stride``."""
+        """Return how many channels the decoder should have at ``stride``, be there a skip or not."""
+
+    def to_draw(self) -> Iterable[nn.Module]:
+        """Return the modules whose first weights are ours to draw; the others have been drawn as they should be."""
 
     def __call__(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
         """Return the skips and the bottom features of images ``[batch channel height width]`` in 0 to 1."""

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
 from posewright.config.recipe import Recipe
 from posewright.errors import InputError
+from posewright.networks.convnext import convnext_encoder
 from posewright.networks.decoder import Decoder
+from posewright.networks.imagenet import cached_weights, load_into
 from posewright.networks.levels import Backbone
-from posewright.networks.unet import UNetEncoder
+from posewright.networks.staged import StagedEncoder
+from posewright.networks.swint import swin_encoder
+from posewright.networks.unet import unet_encoder
 from posewright.shapes import HeadSpec
 
 _HEAD_STD = 0.01  #: standard deviation of the heads' first weights
+
+#: from a recipe's section and the channels of its images to the encoder, by the section's key in ``backbone_config``
+_ENCODERS: dict[str, Callable[[Any, int], Backbone]] = {
+    "unet": unet_encoder,
+    "convnext": convnext_encoder,
+    "swint": swin_encoder,
+}
 
 
 class Network(nn.Module):
@@ -43,19 +55,15 @@ def build_network(recipe: Recipe, heads: tuple[HeadSpec, ...], in_channels: int)
     Raises:
         InputError: a head's stride is no power of two up to the backbone's ``max_stride``.
     """
-    unet = recipe.network.backbone_config.unet
-    if unet is None:
-        raise InputError(f"backbone {recipe.backbone!r} is not available yet in this version; use unet")
     for head in heads:
-        if head.stride > unet.max_stride or head.stride.bit_count() != 1:
+        if head.stride > recipe.max_stride or head.stride.bit_count() != 1:
             raise InputError(
                 f"the head {head.name!r} has output_stride {head.stride}, but the backbone offers powers of two up to "
-                f"its max_stride {unet.max_stride}; choose one of these, or raise max_stride"
+                f"its max_stride {recipe.max_stride}; choose one of these, or raise max_stride"
             )
-    encoder = UNetEncoder(
-        in_channels, unet.filters, unet.filters_rate, unet.max_stride, unet.convs_per_block, unet.kernel_size
-    )
-    decoder = Decoder(encoder, min(head.stride for head in heads), unet.kernel_size, unet.up_interpolate)
+    settings = recipe.backbone_settings
+    encoder = _ENCODERS[recipe.backbone](settings, in_channels)
+    decoder = Decoder(encoder, min(head.stride for head in heads), settings.kernel_size, settings.up_interpolate)
     return Network(encoder, decoder, heads)
 
 
@@ -65,12 +73,12 @@ def initialise(network: Network, how: Literal["he", "xavier", "default"]) -> Non
     With ``he`` the heads begin near zero, which is the right answer for nearly every cell: heads that begin at full
     size spend their first steps on shrinking and take the layers below with them. On flies-pair crops, 300 steps, this
     gave a validation loss of 1.4e-3 where torch's own first weights gave 2.7e-3. ``xavier`` and ``default`` are the
-    peer's two choices, ``default`` being torch's own.
+    peer's two choices, ``default`` being torch's own. Of the backbone only what it leaves to us is drawn.
     """
     if how == "default":
         return
     heads = set(network.heads.modules())
-    for module in network.modules():
+    for module in (*network.backbone.to_draw(), *network.decoder.modules(), *network.heads.modules()):
         if not isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             continue
         if how == "xavier":
@@ -81,3 +89,15 @@ def initialise(network: Network, how: Literal["he", "xavier", "default"]) -> Non
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         if module.bias is not None:
             nn.init.zeros_(module.bias)
+
+
+def load_pretrained(network: Network, recipe: Recipe) -> None:
+    """Replace the first weights of the backbone's stages by those that ``pre_trained_weights`` names, if any.
+
+    Raises:
+        InputError: they are not in the torch hub cache.
+    """
+    name = getattr(recipe.backbone_settings, "pre_trained_weights", None)
+    if name is not None:
+        assert isinstance(network.backbone, StagedEncoder), "only these have weights by name"
+        load_into(network.backbone.stages, network.backbone.last, cached_weights(name))

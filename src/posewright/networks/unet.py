@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from torch import Tensor, nn
 
+from posewright.config.model import UNet
 from posewright.networks.levels import Level
 
 
@@ -13,6 +16,18 @@ def convolutions(inputs: int, outputs: int, count: int, kernel_size: int) -> nn.
     for index in range(count):
         layers += [nn.Conv2d(inputs if index == 0 else outputs, outputs, kernel_size, padding="same"), nn.ReLU()]
     return nn.Sequential(*layers)
+
+
+def unet_encoder(settings: UNet, in_channels: int) -> UNetEncoder:
+    """Return the encoder of a recipe's ``unet`` section."""
+    return UNetEncoder(
+        in_channels,
+        settings.filters,
+        settings.filters_rate,
+        settings.max_stride,
+        settings.convs_per_block,
+        settings.kernel_size,
+    )
 
 
 class UNetEncoder(nn.Module):
@@ -51,6 +66,10 @@ class UNetEncoder(nn.Module):
     def decoder_channels(self, stride: int) -> int:
         """Return the channels of this encoder at ``stride``: the decoder mirrors it."""
         return next(level.channels for level in self.skips if level.stride == stride)
+
+    def to_draw(self) -> Iterator[nn.Module]:
+        """Return every module."""
+        return self.modules()
 
     def forward(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
         """Return the features of each block before pooling, and the bottom."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import lightning
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,16 +19,25 @@ from posewright.training.optimisers import make_optimiser, make_schedule
 class PoseModule(lightning.LightningModule):
     """Augment, encode, forward, compare; on the device, a whole batch at a time."""
 
-    def __init__(self, network: Network, model_type: ModelType, settings: TrainerConfig, channels_last: bool) -> None:
+    def __init__(
+        self, network: Network, model_type: ModelType, settings: TrainerConfig, channels_last: bool, seed: int
+    ) -> None:
         super().__init__()
         memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.network: Network = network.to(memory_format=memory_format)
         self._memory_format = memory_format
         self._model_type = model_type
         self._settings = settings
+        self._seed = seed
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        """Return the loss of a batch."""
+        """Return the loss of a batch.
+
+        What layers draw, such as the stochastic depth of Swin, is a function of seed and step too, so that a resumed
+        training draws the same.
+        """
+        drawn = np.random.SeedSequence([self._seed, self.global_step, index]).generate_state(1, np.uint64)
+        torch.manual_seed(int(drawn[0]))
         return self._step(batch, "train")
 
     def validation_step(self, batch: Batch, index: int) -> None:

@@ -23,7 +23,7 @@ from posewright.files import atomic_path, digest_of, place, read_json, write_jso
 from posewright.labels.model import LabelSet
 from posewright.labels.read import read_side
 from posewright.model_types.plan import ModelPlan
-from posewright.networks.network import build_network, initialise
+from posewright.networks.network import build_network, initialise, load_pretrained
 from posewright.networks.weights import weights_digest
 from posewright.provenance import write_provenance
 from posewright.samples.augment import Batch
@@ -87,7 +87,8 @@ def _fit(plan: ModelPlan, train: LabelSet, val: LabelSet, store: FrameStore, fol
     lightning.seed_everything(plan.seed, verbose=False)
     network = build_network(recipe, plan.model_type.heads, plan.preprocess.channels)
     initialise(network, "xavier" if recipe.network.init_weights == "xavier" else recipe.posewright.init)
-    module = PoseModule(network, plan.model_type, recipe.trainer_config, recipe.posewright.channels_last)
+    load_pretrained(network, recipe)
+    module = PoseModule(network, plan.model_type, recipe.trainer_config, recipe.posewright.channels_last, plan.seed)
     log = TrainingLog(folder / "training_log.csv")
     checkpoints = ModelCheckpoint(
         folder, "best-epoch", monitor="val/loss", save_last=True, enable_version_counter=False

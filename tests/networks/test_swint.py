@@ -1,0 +1,82 @@
+"""The laws of staged encoders for Swin, and the peer's numbers (interop 13.1b)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ..training.small import HEADS, SWINT
+from .golden import golden_image, golden_network, worst_difference
+from .staged_laws import (
+    has_heads_at_every_stride,
+    keeps_its_own_first_weights,
+    learns,
+    trains_exports_and_predicts,
+)
+
+GOLDEN = {"model_type": "custom", "arch": {"embed": 24, "depths": [2, 2, 2, 2], "num_heads": [1, 2, 4, 8]}}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {},
+        {"stem_patch_stride": 4},
+        {"stem_patch_stride": 4, "patch_size": 6, "up_interpolate": False},
+        {"patch_size": 3, "window_size": 4, "convs_per_block": 3, "filters_rate": 1.5},
+    ],
+)
+@pytest.mark.parametrize("in_channels", [1, 3])
+def test_every_stride_can_be_read(odd: dict[str, Any], in_channels: int) -> None:
+    has_heads_at_every_stride({"swint": {**SWINT["swint"], **odd}}, in_channels)
+
+
+def test_it_learns() -> None:
+    learns(SWINT)
+
+
+def test_torchvisions_first_weights_stay() -> None:
+    keeps_its_own_first_weights(SWINT)
+
+
+@pytest.mark.parametrize("model_type", list(HEADS))
+def test_every_type_trains_exports_and_predicts(small_data: Path, tmp_path: Path, model_type: str) -> None:
+    trains_exports_and_predicts(SWINT, model_type, small_data, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "stride", "in_channels", "size", "parameters", "golden"),
+    [
+        (
+            {**GOLDEN, "up_interpolate": False},
+            *(4, 3, (64, 96), 5_459_000),
+            (2.69089, 0.735065, -0.367416, 4.08318, 0.488615, 1.32628),
+        ),
+        (
+            {**GOLDEN, "stem_patch_stride": 4},
+            *(2, 1, (64, 128), 5_048_384),
+            (0.865514, 1.53468, -1.79925, 3.95883, 0.102813, 0.0200384),
+        ),
+        pytest.param(
+            *({}, 2, 1, (64, 96), 87_573_884, (-0.205719, 0.477144, -1.82741, 1.26676, 0.799215, -0.302712)),
+            marks=pytest.mark.long,
+        ),
+    ],
+)
+def test_the_peers_numbers(
+    settings: dict[str, Any],
+    stride: int,
+    in_channels: int,
+    size: tuple[int, int],
+    parameters: int,
+    golden: tuple[float, ...],
+) -> None:
+    network = golden_network({"swint": settings}, stride, in_channels)
+    assert sum(parameter.numel() for parameter in network.parameters()) == parameters
+    with torch.inference_mode():
+        maps = network(golden_image(in_channels, *size))["confmaps"]
+    assert maps.shape == (1, 2, size[0] // stride, size[1] // stride)
+    assert worst_difference(maps, golden) < 1e-4
