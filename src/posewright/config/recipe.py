@@ -15,7 +15,14 @@ from posewright.config.sleap_nn import SET_ASIDE, without_set_aside
 from posewright.config.trainer import TrainerConfig
 from posewright.errors import InputError
 
-_BUILT_TYPES = ("single_instance", "centroid", "centered_instance", "bottomup")
+_BUILT_TYPES = (
+    "single_instance",
+    "centroid",
+    "centered_instance",
+    "bottomup",
+    "multi_class_bottomup",
+    "multi_class_topdown",
+)
 _BUILT_BACKBONES = ("unet",)
 
 
@@ -70,9 +77,10 @@ class Recipe(Section):
         return int(getattr(self.network.backbone_config, self.backbone).max_stride)
 
     def head_strides(self) -> dict[str, int]:
-        """Return the output stride of each head of the model type."""
+        """Return the output stride of each map of the model type; class vectors have none of their own."""
         head = getattr(self.network.head_configs, self.model_type)
-        return {name: int(getattr(head, name).output_stride) for name in type(head).model_fields}
+        maps = [name for name in type(head).model_fields if name != "class_vectors"]
+        return {name: int(getattr(head, name).output_stride) for name in maps}
 
     def to_json(self) -> dict[str, Any]:
         """Return the resolved recipe in the spelling of its file; `load_recipe` reads it back equal."""
@@ -96,7 +104,7 @@ class Recipe(Section):
             found.append((f"model_config.head_configs.{self.model_type}", "the model type"))
         if self.backbone not in _BUILT_BACKBONES:
             found.append((f"model_config.backbone_config.{self.backbone}", "the backbone"))
-        settings = {**self._odd_unet(), **self._odd_training()}
+        settings = {**self._odd_unet(), **self._odd_vectors(), **self._odd_training()}
         return found + [(key, repr(value)) for key, value in settings.items() if value not in (None, False, 0.0)]
 
     def _odd_unet(self) -> dict[str, Any]:
@@ -112,6 +120,12 @@ class Recipe(Section):
             f"{place}.convs_per_block": unet.convs_per_block if unet.convs_per_block < 2 else None,
             f"{place}.kernel_size": unet.kernel_size if unet.kernel_size % 2 == 0 else None,
         }
+
+    def _odd_vectors(self) -> dict[str, Any]:
+        """Return what class vectors cannot be yet."""
+        head = self.network.head_configs.multi_class_topdown
+        pooled = head is None or head.class_vectors.global_pool
+        return {"model_config.head_configs.multi_class_topdown.class_vectors.global_pool": None if pooled else "false"}
 
     def _odd_training(self) -> dict[str, Any]:
         """Return what training cannot do yet; None, false or 0 where it is not asked for."""
@@ -149,6 +163,7 @@ _NOT_SCIENCE = (
     "model_config.backbone_config.*.output_stride",
     "model_config.head_configs.*.*.part_names",
     "model_config.head_configs.*.*.edges",
+    "model_config.head_configs.*.class_vectors.output_stride",
 )
 
 
