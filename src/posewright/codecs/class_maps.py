@@ -57,6 +57,5 @@ def read_class_scores(
     column = np.clip(np.rint(points_px[:, 0] / stride), 0, width - 1).astype(np.int64)
     row = np.clip(np.rint(points_px[:, 1] / stride), 0, height - 1).astype(np.int64)
     at_frame, at_row, at_column = (xp.asarray(index, device=device) for index in (frame, row, column))
-    # the two sides of a slice: the picked axis comes first
     scores = maps[at_frame, :, at_row, at_column]
     return np.asarray(scores if isinstance(scores, np.ndarray) else scores.detach().cpu(), np.float32)

@@ -11,6 +11,7 @@ from typing import Any
 
 from posewright.config.recipe import Recipe
 from posewright.errors import InputError, nearest
+from posewright.labels.identities import identities
 from posewright.labels.skeleton import Skeleton
 from posewright.model_types.base import ModelType
 from posewright.model_types.bottomup import BottomUp
@@ -105,31 +106,6 @@ def from_json(name: str, fields: dict[str, Any]) -> ModelType:
         raise InputError(f"model type {name!r} is not known; {nearest(name, MODEL_TYPES)}")
     rebuilt = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
     return MODEL_TYPES[name](**{**rebuilt, "skeleton": Skeleton.from_json(fields["skeleton"])})
-
-
-def identities(listed: tuple[str, ...] | None, tracks: Collection[str]) -> tuple[str, ...]:
-    """Return the classes in their order: as listed, else the track names sorted, which no order of labels changes.
-
-    Raises:
-        InputError: fewer than two, a name listed twice, or one that no labelled animal has.
-    """
-    known = sorted(set(tracks))
-    classes = listed if listed is not None else tuple(known)
-    if len(classes) < 2:
-        raise InputError(
-            f"a model of identities needs two or more, but {'the list has' if listed else 'the tracks give'} "
-            f"{len(classes)} ({', '.join(classes) or 'none'}); give each labelled animal a track with its name, in "
-            "every video the same, or use a type without identities"
-        )
-    if len(set(classes)) < len(classes):
-        raise InputError(f"classes {list(classes)} name an identity twice; name each once")
-    unlabelled = [name for name in classes if name not in known]
-    if unlabelled:
-        raise InputError(
-            f"no labelled animal has the track {', '.join(map(repr, unlabelled))}; the tracks are "
-            f"{', '.join(known) or 'none'}. Correct `classes`, or remove it to learn all tracks"
-        )
-    return classes
 
 
 def _node(skeleton: Skeleton, name: str | None) -> int | None:

@@ -1,7 +1,7 @@
 """What runs a trained network: torch, or OpenVINO without torch.
 
-A backend takes network inputs as uint8 ``[batch height width channel]`` and returns, by head name, what decoding reads. Neither library
-is imported before it is used.
+A backend takes network inputs as uint8 ``[batch height width channel]`` and returns, by head name, what decoding reads.
+Neither library is imported before it is used.
 """
 
 from __future__ import annotations
