@@ -88,16 +88,19 @@ class MultiClassBottomUp:
         """Return at most one instance a class and frame; the raw score is the mean of an instance's peak values.
 
         The peaks of one node in one frame share out the classes. A peak that must take another class than its own
-        best belongs to nobody (peer: 7.5). The class score is the mean over an instance's nodes.
+        best belongs to nobody (peer: 7.5). A claim is the class score times the peak's height: with the class score
+        alone, as the peer has it, a faint double of a peak may take its place. The class score of an instance is the
+        mean over its nodes.
         """
         confmaps, n_classes = outputs["confmaps"], len(self.classes)
         n_frames, n_nodes = confmaps.shape[:2]
         peaks = local_peaks(confmaps, options.peak_threshold, options.refinement, self.sigma_cells)
         points_px = peaks.cells * np.float32(self.stride)
         likeness = read_class_scores(outputs["class_maps"], self.class_stride, peaks.frame, points_px)
+        claims = likeness * np.clip(peaks.values, 0.0, 1.0)[:, None]
         ids = np.full(len(likeness), -1, np.int64)
         for group in _groups(peaks.frame * n_nodes + peaks.channel):
-            ids[group] = assign_classes(likeness[group])
+            ids[group] = assign_classes(claims[group])
         best = likeness.max(axis=1, initial=0.0)
         own = np.take_along_axis(likeness, np.maximum(ids, 0)[:, None], axis=1)[:, 0]
         taken = np.flatnonzero((ids >= 0) & (own == best) & (best > 0.0))

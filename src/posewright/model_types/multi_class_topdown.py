@@ -94,7 +94,8 @@ class MultiClassTopDown:
         """
         points, scores = read_single_instances(outputs["confmaps"], self.stride, self.sigma_cells, options)
         vectors = outputs["class_vectors"]
-        likeness = np.array(vectors if isinstance(vectors, np.ndarray) else vectors.detach().cpu(), np.float32)
+        # a copy: a backend may write its next answer into the same memory
+        likeness = np.array(vectors if isinstance(vectors, np.ndarray) else vectors.detach().cpu().numpy(), np.float32)
         return PoseBatch(
             points=points,
             frame=np.arange(len(points)),
