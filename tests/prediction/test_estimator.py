@@ -102,7 +102,9 @@ def in_batches(estimator: ModelEstimator | TopDownEstimator, images: NDArray[np.
     return concatenate([estimator.predict(images[start : start + size]) for start in range(0, len(images), size)])
 
 
-@methods
+# Without named_bottomup: there a name decides who is found, and eight training frames are too few for names. That they
+# are learnt from more is tested in tests/training/test_identities.py.
+@pytest.mark.parametrize("method", [method for method in METHODS if method != "named_bottomup"])
 def test_the_models_really_find_the_animals(
     load: Callable[..., ModelEstimator], images: Mapping[str, NDArray[np.uint8]], data: dict[str, Path], method: str
 ) -> None:
