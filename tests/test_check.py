@@ -45,11 +45,15 @@ def test_sound_inputs_give_facts(shared_data: Path, tmp_path: Path) -> None:
     methods = {
         "topdown": {"type": "topdown", "recipes": ["centroid", "instance"]},
         "bottomup": {"type": "bottomup", "recipes": ["bottomup"]},
+        "named_topdown": {"type": "multi_class_topdown", "recipes": ["centroid", "named_instance"]},
+        "named_bottomup": {"type": "multi_class_bottomup", "recipes": ["named_bottomup"]},
     }
     recipes = {
         "centroid": recipe(tmp_path, "centroid", "centroid", {"anchor_part": "thorax"}),
         "instance": recipe(tmp_path, "instance", "centered_instance", {"anchor_part": "thorax"}, crop_size=160),
         "bottomup": recipe(tmp_path, "bottomup", "bottomup"),
+        "named_instance": recipe(tmp_path, "named", "multi_class_topdown", {"anchor_part": "thorax"}, crop_size=160),
+        "named_bottomup": recipe(tmp_path, "named_bottomup", "multi_class_bottomup"),
     }
     facts = check(tmp_path, [shared_data / "flies-pair" / "labels.slp"], methods, recipes=recipes)
     assert facts["labels"]["frames"] == 960
@@ -128,6 +132,19 @@ def test_bottom_up_needs_edges_without_a_ring(shared_data: Path, tmp_path: Path)
         dataset={"video_paths": [str(shared_data / "mice-home")]},
     )
     assert "form a ring, closed by nose - earL" in said
+
+
+def test_identities_that_are_not_labelled_are_told(shared_data: Path, tmp_path: Path) -> None:
+    methods = {"named": {"type": "multi_class_bottomup", "recipes": ["named"]}}
+    recipes = {"named": recipe(tmp_path, "named", "multi_class_bottomup")}
+    robot = faults(tmp_path, [shared_data / "mouse-openfield" / "config.yaml"], methods, recipes=recipes)
+    assert "class_maps.classes: two or more identities are needed" in robot
+    heads = {"multi_class_bottomup": {"class_maps": {"classes": ["fly_1", "fly_3"]}}}
+    value = {"model_config": {"backbone_config": {"unet": {}}, "head_configs": heads}}
+    (tmp_path / "named.yaml").write_text(yaml.safe_dump(value))
+    flies = faults(tmp_path, [shared_data / "flies-pair" / "labels.slp"], methods, recipes=recipes)
+    assert "no animal of the training labels has the track 'fly_3'" in flies
+    assert "set null to learn all tracks (fly_1, fly_2)" in flies
 
 
 def test_each_label_file_tells_its_own_fault(shared_data: Path, tmp_path: Path) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from posewright.config.model import BottomUpHead
+from posewright.config.model import BottomUpHead, MultiClassBottomUpHead, MultiClassTopDownHead
 from posewright.config.project import MethodConfig, ProjectConfig, method_recipe_types
 from posewright.config.recipe import Recipe, load_recipe
 from posewright.errors import nearest
 from posewright.findings import Findings
+from posewright.labels.identities import identities_fault
 from posewright.labels.measure import crop_fault, measured_crop_px, most_animals, node_reach_px
 from posewright.labels.model import LabelSet
 from posewright.labels.skeleton import Skeleton
@@ -102,6 +103,10 @@ def _check_recipe(where: str, recipe: Recipe, labels: LabelSet, findings: Findin
         )
     if isinstance(head, BottomUpHead):
         _check_edges(place, head, skeleton, findings)
+    if isinstance(head, MultiClassBottomUpHead):
+        _check_classes(f"{place}.class_maps.classes", head.class_maps.classes, labels, findings)
+    if isinstance(head, MultiClassTopDownHead):
+        _check_classes(f"{place}.class_vectors.classes", head.class_vectors.classes, labels, findings)
     if recipe.model_type in ("centered_instance", "multi_class_topdown"):
         _check_crop(where, recipe, labels, None if anchor is None else skeleton.index(anchor), findings)
 
@@ -109,6 +114,13 @@ def _check_recipe(where: str, recipe: Recipe, labels: LabelSet, findings: Findin
 def _anchor(recipe: Recipe) -> str | None:
     anchor: str | None = getattr(recipe.network.head_configs, recipe.model_type).confmaps.anchor_part
     return anchor
+
+
+def _check_classes(place: str, listed: tuple[str, ...] | None, labels: LabelSet, findings: Findings) -> None:
+    """Check that the identities to learn are labelled, as training itself does."""
+    fault = identities_fault(listed, labels.track_names)
+    if fault is not None:
+        findings.add(place, *fault)
 
 
 def _check_edges(place: str, head: BottomUpHead, skeleton: Skeleton, findings: Findings) -> None:

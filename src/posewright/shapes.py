@@ -8,7 +8,7 @@ both (array-api-compat), and nothing in this module imports torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -16,7 +16,8 @@ import array_api_compat
 import numpy as np
 
 Array = Any  #: a NumPy array or a torch tensor
-Maps = Mapping[str, Array]  #: head name -> [batch channel height width]
+Maps = Mapping[str, Array]  #: head name -> [batch channel height width], or [batch channel] of a vector head
+Activation = Literal["none", "sigmoid", "softmax"]
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,31 @@ class Size:
 
 @dataclass(frozen=True)
 class HeadSpec:
-    """One output of a network: its name, channels, and stride in input pixels per cell."""
+    """One output of a network, a map: its name, channels, and stride in input pixels per cell.
+
+    ``activation`` is what prediction applies; a loss gets the numbers before it.
+    """
 
     name: str
     channels: int
     stride: int
+    activation: Activation = "none"
+
+
+@dataclass(frozen=True)
+class VectorHeadSpec:
+    """One output of a network, a vector: its name, length, and the units of each layer before it.
+
+    It reads the network's deepest level; ``activation`` as in `HeadSpec`.
+    """
+
+    name: str
+    channels: int
+    hidden: tuple[int, ...]
+    activation: Activation = "none"
+
+
+Heads = tuple[HeadSpec | VectorHeadSpec, ...]
 
 
 @dataclass(frozen=True)
@@ -51,7 +72,9 @@ class PoseBatch:
         node_scores: ``[row node]``, NaN where a node is missing; None for truth.
         raw_scores: ``[row]``, the model type's own instance score; None for truth.
         class_ids: ``[row]`` integer, -1 where unknown; None where the type knows no classes.
-        class_scores: ``[row]``, score of the assigned class; None where the type knows no classes.
+        class_scores: ``[row]``, score of the assigned class, NaN where unknown; None where the type knows no classes.
+        class_probabilities: ``[row class]``, of each row by itself, as long as the rows of a frame have not been told
+            apart; None otherwise.
     """
 
     points: Array
@@ -61,6 +84,7 @@ class PoseBatch:
     raw_scores: Array | None = None
     class_ids: Array | None = None
     class_scores: Array | None = None
+    class_probabilities: Array | None = None
 
     def __len__(self) -> int:
         return int(self.points.shape[0])
@@ -93,8 +117,22 @@ class PoseBatch:
         """Return the same instances at other points."""
         return replace(self, points=points)
 
+    def class_names(self, classes: Sequence[str]) -> list[str | None]:
+        """Return the name of each row's class; None where it is unknown."""
+        if self.class_ids is None:
+            return [None] * len(self)
+        return [classes[index] if index >= 0 else None for index in self.class_ids.tolist()]
 
-_ROW_FIELDS = ("points", "frame", "node_scores", "raw_scores", "class_ids", "class_scores")
+
+_ROW_FIELDS = (
+    "points",
+    "frame",
+    "node_scores",
+    "raw_scores",
+    "class_ids",
+    "class_scores",
+    "class_probabilities",
+)
 
 
 def concatenate(batches: list[PoseBatch]) -> PoseBatch:

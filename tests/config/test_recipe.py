@@ -113,7 +113,6 @@ def test_faults_are_said_in_words(value: dict[str, Any], expected: str) -> None:
 @pytest.mark.parametrize(
     ("head", "backbone", "trainer", "key"),
     [
-        ("multi_class_bottomup", {"unet": {}}, {}, "head_configs.multi_class_bottomup"),
         ("centroid", {"convnext": {"kernel_size": 4}}, {}, "convnext.kernel_size"),
         ("centroid", {"unet": {"stacks": 2}}, {}, "unet.stacks"),
         ("centroid", {"unet": {"middle_block": False}}, {}, "unet.middle_block"),

@@ -7,6 +7,8 @@ at least max(4, 3 sigma) cells apart.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -91,6 +93,22 @@ def assert_same(found: PoseBatch, truth: PoseBatch, tolerance_px: float) -> None
         np.testing.assert_allclose(a, b, atol=tolerance_px, rtol=0)
 
 
+def with_classes(poses: PoseBatch, n_classes: int, seed: int = 0) -> PoseBatch:
+    """Return the animals with classes at random, each at most once in a frame."""
+    rng = np.random.default_rng(seed)
+    ids = [rng.permutation(n_classes)[: int((poses.frame == index).sum())] for index in range(poses.n_frames)]
+    return replace(poses, class_ids=np.concatenate(ids).astype(np.int64))
+
+
+def assert_same_individuals(found: PoseBatch, truth: PoseBatch, tolerance_px: float) -> None:
+    """The same instances in every frame, each under its own class."""
+    assert found.class_ids is not None and truth.class_ids is not None
+    order, expected = (np.lexsort((poses.class_ids, poses.frame)) for poses in (found, truth))
+    np.testing.assert_array_equal(found.frame[order], truth.frame[expected])
+    np.testing.assert_array_equal(found.class_ids[order], truth.class_ids[expected])
+    np.testing.assert_allclose(found.points[order], truth.points[expected], atol=tolerance_px, rtol=0)
+
+
 def check_round_trip(model_type: ModelType, poses: PoseBatch, truth: PoseBatch, size: Size, stride: int) -> None:
     """``decode(encode(poses))`` gives the poses within 0.02 cell; no animals in, none out; NaN stays NaN."""
     found = model_type.decode(model_type.encode(poses, size), DecodeOptions())
@@ -148,7 +166,10 @@ def check_batch_is_loop(model_type: ModelType, poses: PoseBatch, size: Size) -> 
 
 def check_torch_is_numpy(model_type: ModelType, poses: PoseBatch, size: Size) -> None:
     """Torch and NumPy draw the same maps and read the same poses."""
-    on_torch = PoseBatch(torch.from_numpy(poses.points), torch.from_numpy(poses.frame), poses.n_frames)
+    class_ids = None if poses.class_ids is None else torch.from_numpy(poses.class_ids)
+    on_torch = PoseBatch(
+        torch.from_numpy(poses.points), torch.from_numpy(poses.frame), poses.n_frames, class_ids=class_ids
+    )
     maps, drawn = model_type.encode(poses, size), model_type.encode(on_torch, size)
     for name, m in maps.items():
         np.testing.assert_allclose(drawn[name].numpy(), m, atol=2e-6)

@@ -10,8 +10,9 @@ import torch
 from posewright.config.recipe import Recipe, load_recipe
 from posewright.errors import InputError
 from posewright.networks.network import build_network, initialise
+from posewright.networks.vector_head import VectorHead
 from posewright.networks.weights import load_network, weights_digest
-from posewright.shapes import HeadSpec
+from posewright.shapes import HeadSpec, VectorHeadSpec
 
 HEADS = (HeadSpec("confmaps", 24, 2), HeadSpec("pafs", 46, 4))
 
@@ -40,6 +41,27 @@ def test_the_bottom_itself_can_be_read() -> None:
     network = build_network(recipe(max_stride=8), (HeadSpec("confmaps", 2, 8),), 1)
     assert network(torch.rand(1, 1, 32, 32))["confmaps"].shape == (1, 2, 4, 4)
     assert len(network.decoder.blocks) == 0
+
+
+def test_a_vector_head_reads_the_bottom_and_prediction_adds_the_activations() -> None:
+    torch.manual_seed(0)
+    heads = (
+        HeadSpec("confmaps", 5, 2),
+        HeadSpec("class_maps", 3, 4, "sigmoid"),
+        VectorHeadSpec("class_vectors", 3, (8, 6), "softmax"),
+    )
+    network = build_network(recipe(), heads, 1)
+    initialise(network, "he")
+    for image in (torch.rand(2, 1, 32, 48), torch.rand(1, 1, 64, 64)):
+        raw, read = network(image), network.predict(image)
+        assert raw["class_vectors"].shape == (len(image), 3)
+        torch.testing.assert_close(read["confmaps"], raw["confmaps"])
+        torch.testing.assert_close(read["class_maps"], torch.sigmoid(raw["class_maps"]))
+        torch.testing.assert_close(read["class_vectors"], torch.softmax(raw["class_vectors"], dim=1))
+    head = network.heads["class_vectors"]
+    assert isinstance(head, VectorHead)
+    assert [module.in_features for module in head.modules() if isinstance(module, torch.nn.Linear)] == [81, 8, 6]
+    assert head.last.weight.std() < 0.02 < head.layers[0].weight.std(), "it begins undecided"
 
 
 def test_the_parameters_are_as_many_as_the_peers() -> None:

@@ -28,6 +28,7 @@ class DotEstimator:
     """Finds bright dots: node ``middle`` is their centre, ``left`` their edge, ``never`` is never found."""
 
     skeleton: Skeleton = SKELETON
+    classes: tuple[str, ...] = ()
 
     def predict(self, images: NDArray[np.uint8]) -> PoseBatch:
         points, frames, scores = [], [], []
@@ -45,7 +46,15 @@ class DotEstimator:
             n_frames=len(images),
             node_scores=np.array(scores, np.float64).reshape(-1, 3),
             raw_scores=np.array([row[0] * 2 for row in scores], np.float64),
+            class_ids=_by_height(points) if self.classes else None,
+            class_scores=np.full(len(points), 0.75) if self.classes else None,
         )
+
+
+def _by_height(points: list[Any]) -> NDArray[np.int64]:
+    """Call dots in the upper half 1, and those in the lower 0 if far to the left, else unknown."""
+    places = np.array(points, np.float64).reshape(-1, 3, 2)[:, 0]
+    return np.where(places[:, 1] < HEIGHT / 2, 1, np.where(places[:, 0] < 80, 0, -1))
 
 
 def dots_at(frame: int) -> NDArray[np.float64]:

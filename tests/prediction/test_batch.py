@@ -182,6 +182,7 @@ def test_a_fault_of_the_machine_leaves_what_was_finished(project: Project, rows:
 
     class FailsLater:
         skeleton = good.skeleton
+        classes = good.classes
         calls = 0
 
         def predict(self, images: Any) -> Any:
@@ -211,6 +212,7 @@ def test_losing_the_race_for_a_product_is_no_error(project: Project, rows: list[
 
     class Slow:
         skeleton = good.skeleton
+        classes = good.classes
 
         def predict(self, images: Any) -> Any:
             if project.estimator is not good:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +137,28 @@ def test_each_intensity_key_changes_the_image(
     assert not torch.equal(plain, changed)
     assert float(changed.min()) >= 0.0
     assert float(changed.max()) <= 1.0
+
+
+def test_each_row_carries_the_class_of_its_track(blobs: tuple[LabelSet, FrameStore]) -> None:
+    labels, store = blobs
+    tracks = [("bob", "eva"), ("ann", None), (None, "bob")]
+    frames = tuple(
+        replace(frame, points=np.repeat(frame.points, 2, axis=0), tracks=names)
+        for frame, names in zip(labels.frames, tracks, strict=False)
+    )
+    named = replace(labels, frames=frames)
+    whole = FrameSources(named, store, Preprocess(1, 1.0, 16), ("ann", "bob"))
+    _, poses = augmented(Batches(whole, None, 0)[0, (0, 1, 2)])
+    assert poses.class_ids is not None
+    assert poses.class_ids.tolist() == [1, -1, 0, -1, -1, 1]
+    assert poses.frame.tolist() == [0, 0, 1, 1, 2, 2]
+    crops = CropSources(named, store, Preprocess(1, 1.0, 16, 48), 0, 1.0, ("ann", "bob"))
+    _, poses = augmented(Batches(crops, None, 0)[0, (5, 4, 2)])
+    assert poses.class_ids is not None
+    assert poses.class_ids.tolist() == [1, -1, 0]
+    _, poses = augmented(Batches(FrameSources(named, store, Preprocess(1, 1.0, 16)), None, 0)[0, (0,)])
+    assert poses.class_ids is not None
+    assert poses.class_ids.tolist() == [-1, -1], "a type without classes knows none"
 
 
 def test_the_training_order_goes_through_all_samples_and_on_over_epochs() -> None:

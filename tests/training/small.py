@@ -26,6 +26,14 @@ HEADS: dict[str, Any] = {
         "confmaps": {"sigma": 2.0, "output_stride": 2},
         "pafs": {"sigma": 15.0, "output_stride": 4},
     },
+    "multi_class_bottomup": {
+        "confmaps": {"sigma": 2.0, "output_stride": 2},
+        "class_maps": {"sigma": 2.0, "output_stride": 4},
+    },
+    "multi_class_topdown": {
+        "confmaps": {"anchor_part": "thorax", "sigma": 2.0, "output_stride": 2},
+        "class_vectors": {"num_fc_units": 16},
+    },
 }
 
 

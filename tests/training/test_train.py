@@ -13,12 +13,13 @@ import torch
 from posewright.config.recipe import load_recipe
 from posewright.errors import InputError
 from posewright.files import read_json
-from posewright.model_types.plan import load_plan
+from posewright.model_types.plan import ModelPlan, load_plan
+from posewright.prediction.backends import open_backend
 from posewright.prediction.estimator import load_estimator
 from posewright.prediction.export import export_model
 from posewright.prediction.labelled import predict_labelled
 from posewright.samples.store import FrameStore
-from posewright.shapes import DecodeOptions
+from posewright.shapes import DecodeOptions, HeadSpec
 
 from .small import HEADS, SWINT, UNET, make_small_data, small_recipe, train
 
@@ -51,11 +52,14 @@ def test_every_type_trains_exports_and_predicts(data: Path, tmp_path: Path, mode
         rows = list(csv.DictReader(stream))
     assert [row["step"] for row in rows] == ["4", "8", "12"]
     assert {"curves.png", "training_config.yaml", "provenance.json"} <= {path.name for path in folder.iterdir()}
-    if model_type == "centered_instance":
+    if model_type.startswith("multi_class"):
+        assert plan.model_type.classes == ("animal_1", "animal_2")
+    export_model(folder, tmp_path / "exported", "openvino")
+    check_backends_agree(folder, tmp_path / "exported", plan)
+    if plan.model_type.crop_anchor is not None:
         assert plan.preprocess.crop_size_px is not None
         assert plan.preprocess.crop_size_px * plan.preprocess.scale % plan.preprocess.multiple == 0
         return  # predicts with a centroid model only
-    export_model(folder, tmp_path / "exported", "openvino")
     store = FrameStore(data / "store" / "store.json")
     options = DecodeOptions(peak_threshold=0.02)
     by_torch = predict_labelled(load_estimator([folder], options, "torch"), store, store.keys[:6])
@@ -65,6 +69,25 @@ def test_every_type_trains_exports_and_predicts(data: Path, tmp_path: Path, mode
     if len(by_torch) == len(by_openvino):
         gap = np.abs(by_torch.points - by_openvino.points)
         assert np.nanquantile(gap, 0.99) < 1e-2
+
+
+def check_backends_agree(folder: Path, exported: Path, plan: ModelPlan) -> None:
+    """Torch and the exported network give equal outputs, in the shapes and the range that decoding reads."""
+    multiple, heads = plan.preprocess.multiple, plan.model_type.heads
+    shape = (3, 4 * multiple, 5 * multiple, plan.preprocess.channels)
+    images = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    by_torch = open_backend("torch", folder, plan)(images)
+    by_openvino = open_backend("openvino", exported, plan)(images)
+    assert list(by_torch) == list(by_openvino) == [head.name for head in heads]
+    for head in heads:
+        output = by_torch[head.name].numpy()
+        np.testing.assert_allclose(by_openvino[head.name], output, atol=1e-4)
+        cells = (shape[1] // head.stride, shape[2] // head.stride) if isinstance(head, HeadSpec) else ()
+        assert output.shape == (3, head.channels, *cells)
+        if head.activation != "none":
+            assert output.min() >= 0.0 and output.max() <= 1.0
+        if head.activation == "softmax":
+            np.testing.assert_allclose(output.sum(axis=1), 1.0, rtol=1e-5)
 
 
 def test_two_trainings_are_equal_to_the_bit_and_another_seed_is_not(data: Path, tmp_path: Path) -> None:

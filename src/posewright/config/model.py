@@ -243,7 +243,7 @@ class ClassVectors(Section):
     num_fc_units: Count = 64
     """Units per layer."""
     global_pool: bool = True
-    """Whether the deepest level is pooled before."""
+    """Whether the deepest level is pooled before; only true is available."""
     output_stride: Stride = 1
     """Always replaced by the backbone's `max_stride`."""
     loss_weight: NotNegative | None = None
@@ -296,9 +296,9 @@ class HeadConfigs(Section):
     bottomup: BottomUpHead | None = None
     """All nodes of all animals at once, then grouping."""
     multi_class_bottomup: MultiClassBottomUpHead | None = None
-    """Bottom-up with known identities; not available yet."""
+    """Nodes of all animals at once, grouped by identity: the same individuals in every video."""
     multi_class_topdown: MultiClassTopDownHead | None = None
-    """Top-down with known identities; not available yet."""
+    """The second half of top-down with identities: nodes of the animal in the middle of a crop, and who it is."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:

@@ -15,7 +15,14 @@ from posewright.config.sleap_nn import SET_ASIDE, without_set_aside
 from posewright.config.trainer import TrainerConfig
 from posewright.errors import InputError
 
-_BUILT_TYPES = ("single_instance", "centroid", "centered_instance", "bottomup")
+_BUILT_TYPES = (
+    "single_instance",
+    "centroid",
+    "centered_instance",
+    "bottomup",
+    "multi_class_bottomup",
+    "multi_class_topdown",
+)
 
 
 class Own(Section):
@@ -76,9 +83,10 @@ class Recipe(Section):
         return self.backbone_settings.max_stride
 
     def head_strides(self) -> dict[str, int]:
-        """Return the output stride of each head of the model type."""
+        """Return the output stride of each map of the model type; class vectors have none of their own."""
         head = getattr(self.network.head_configs, self.model_type)
-        return {name: int(getattr(head, name).output_stride) for name in type(head).model_fields}
+        maps = [name for name in type(head).model_fields if name != "class_vectors"]
+        return {name: int(getattr(head, name).output_stride) for name in maps}
 
     def to_json(self) -> dict[str, Any]:
         """Return the resolved recipe in the spelling of its file; `load_recipe` reads it back equal."""
@@ -100,7 +108,7 @@ class Recipe(Section):
         found = []
         if self.model_type not in _BUILT_TYPES:
             found.append((f"model_config.head_configs.{self.model_type}", "the model type"))
-        settings = {**self._odd_backbone(), **self._odd_training()}
+        settings = {**self._odd_backbone(), **self._odd_vectors(), **self._odd_training()}
         return found + [(key, repr(value)) for key, value in settings.items() if value not in (None, False, 0.0)]
 
     def _odd_backbone(self) -> dict[str, Any]:
@@ -118,6 +126,12 @@ class Recipe(Section):
             f"{place}.stacks": unet.stacks if unet.stacks != 1 else None,
             f"{place}.convs_per_block": unet.convs_per_block if unet.convs_per_block < 2 else None,
         }
+
+    def _odd_vectors(self) -> dict[str, Any]:
+        """Return what class vectors cannot be yet."""
+        head = self.network.head_configs.multi_class_topdown
+        pooled = head is None or head.class_vectors.global_pool
+        return {"model_config.head_configs.multi_class_topdown.class_vectors.global_pool": None if pooled else "false"}
 
     def _odd_training(self) -> dict[str, Any]:
         """Return what training cannot do yet; None, false or 0 where it is not asked for."""
@@ -155,6 +169,7 @@ _NOT_SCIENCE = (
     "model_config.backbone_config.*.output_stride",
     "model_config.head_configs.*.*.part_names",
     "model_config.head_configs.*.*.edges",
+    "model_config.head_configs.*.class_vectors.output_stride",
 )
 
 

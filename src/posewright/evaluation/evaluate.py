@@ -74,7 +74,8 @@ def evaluate_method(
     poses = in_node_order(poses, estimator.skeleton, truth.skeleton)
 
     sigma = float(options.get("sigma", DEFAULT_SIGMA))
-    evaluation = evaluate_poses(truth, poses, units=units, complete=complete, sigma=sigma)
+    names = poses.class_names(estimator.classes) if estimator.classes else None
+    evaluation = evaluate_poses(truth, poses, units=units, predicted_tracks=names, complete=complete, sigma=sigma)
     test_digest = labels_digest(split / f"{side}.slp")
     weights = models_digest(models)
     fold, seed = _run_of(out, record)
@@ -95,7 +96,7 @@ def evaluate_method(
             "measured": "labelled frames from the store, models loaded, one run",
         },
     }
-    write_predictions(out / "predictions.slp", truth.skeleton, truth.videos, keys, poses)
+    write_predictions(out / "predictions.slp", truth.skeleton, truth.videos, keys, poses, names)
     if side == "test" and ledger is not None:
         append_test_evaluation(ledger, test_digest=test_digest, method=method, models_digest=weights)
     write_run(out, evaluation, facts)

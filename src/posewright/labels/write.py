@@ -61,6 +61,8 @@ def write_predictions(
     known = {name: sleap_io.Track(name) for name in sorted({name for name in names if name is not None})}
     scores = np.asarray(poses.instance_scores)
     node_scores = np.nan_to_num(np.asarray(poses.node_scores))
+    class_scores = np.nan_to_num(np.asarray(0.0 if poses.class_scores is None else poses.class_scores))
+    track_scores = np.broadcast_to(class_scores, len(poses))
     instances: list[list[Any]] = [[] for _ in frames]
     for row in range(len(poses)):
         name = names[row]
@@ -71,6 +73,7 @@ def write_predictions(
                 point_scores=node_scores[row],
                 score=float(scores[row]),
                 track=None if name is None else known[name],
+                tracking_score=float(track_scores[row]),
             )
         )
     labelled = [

@@ -6,31 +6,43 @@ tests on top of the shared laws.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from typing import Any
 
 from posewright.config.recipe import Recipe
 from posewright.errors import InputError, nearest
+from posewright.labels.identities import identities
 from posewright.labels.skeleton import Skeleton
 from posewright.model_types.base import ModelType
 from posewright.model_types.bottomup import BottomUp
 from posewright.model_types.centered_instance import CenteredInstance
 from posewright.model_types.centroid import Centroid
+from posewright.model_types.multi_class_bottomup import MultiClassBottomUp
+from posewright.model_types.multi_class_topdown import MultiClassTopDown
 from posewright.model_types.single_instance import SingleInstance
 
 #: Key in a recipe's ``head_configs`` -> class.
-MODEL_TYPES: dict[str, type[SingleInstance] | type[Centroid] | type[CenteredInstance] | type[BottomUp]] = {
+MODEL_TYPES: dict[str, Callable[..., ModelType]] = {
     "single_instance": SingleInstance,
     "centroid": Centroid,
     "centered_instance": CenteredInstance,
     "bottomup": BottomUp,
+    "multi_class_bottomup": MultiClassBottomUp,
+    "multi_class_topdown": MultiClassTopDown,
 }
 
 
-def from_recipe(recipe: Recipe, skeleton: Skeleton) -> ModelType:
+def from_recipe(recipe: Recipe, skeleton: Skeleton, tracks: Collection[str] = ()) -> ModelType:
     """Build the model type a recipe asks for, on the skeleton of the labels.
 
+    Args:
+        recipe: with one of the heads of `MODEL_TYPES`.
+        skeleton: of the labels.
+        tracks: names of the labelled animals, for the types that learn identities.
+
     Raises:
-        InputError: an anchor part or an edge names no node, or bottom-up grouping cannot follow the skeleton.
+        InputError: an anchor part or an edge names no node, bottom-up grouping cannot follow the skeleton, or the
+            identities that a type should learn are not labelled.
     """
     heads = recipe.network.head_configs
     if heads.single_instance is not None:
@@ -57,6 +69,30 @@ def from_recipe(recipe: Recipe, skeleton: Skeleton) -> ModelType:
             _weight(maps.loss_weight),
             _weight(pafs.loss_weight),
         )
+    if heads.multi_class_bottomup is not None:
+        maps, class_maps = heads.multi_class_bottomup.confmaps, heads.multi_class_bottomup.class_maps
+        return MultiClassBottomUp(
+            skeleton,
+            identities(class_maps.classes, tracks),
+            maps.output_stride,
+            maps.sigma,
+            class_maps.output_stride,
+            class_maps.sigma,
+            _weight(maps.loss_weight),
+            _weight(class_maps.loss_weight),
+        )
+    if heads.multi_class_topdown is not None:
+        maps, vectors = heads.multi_class_topdown.confmaps, heads.multi_class_topdown.class_vectors
+        return MultiClassTopDown(
+            skeleton,
+            identities(vectors.classes, tracks),
+            _node(skeleton, maps.anchor_part),
+            maps.output_stride,
+            maps.sigma,
+            (vectors.num_fc_units,) * vectors.num_fc_layers,
+            _weight(maps.loss_weight),
+            _weight(vectors.loss_weight),
+        )
     raise InputError(f"model type {recipe.model_type!r} is not available; known: {', '.join(sorted(MODEL_TYPES))}")
 
 
@@ -68,7 +104,8 @@ def from_json(name: str, fields: dict[str, Any]) -> ModelType:
     """
     if name not in MODEL_TYPES:
         raise InputError(f"model type {name!r} is not known; {nearest(name, MODEL_TYPES)}")
-    return MODEL_TYPES[name](**{**fields, "skeleton": Skeleton.from_json(fields["skeleton"])})
+    rebuilt = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+    return MODEL_TYPES[name](**{**rebuilt, "skeleton": Skeleton.from_json(fields["skeleton"])})
 
 
 def _node(skeleton: Skeleton, name: str | None) -> int | None:

@@ -13,12 +13,20 @@ permuting nodes permutes the result; a batch equals its frames one by one; NumPy
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import array_api_compat
 
 from posewright.labels.skeleton import Skeleton
-from posewright.shapes import Array, DecodeOptions, HeadSpec, Maps, PoseBatch, Size
+from posewright.shapes import Array, DecodeOptions, Heads, Maps, PoseBatch, Size
+
+
+@dataclass(frozen=True)
+class CropAnchor:
+    """What crops are centred on: a node, or with None (and where it is not visible) the mean of the visible nodes."""
+
+    node: int | None
 
 
 class ModelType(Protocol):
@@ -33,17 +41,28 @@ class ModelType(Protocol):
         """The skeleton of the poses that `decode` returns."""
 
     @property
-    def heads(self) -> tuple[HeadSpec, ...]:
+    def heads(self) -> Heads:
         """The outputs the network must have, in order."""
 
+    @property
+    def crop_anchor(self) -> CropAnchor | None:
+        """What the crops that it sees are centred on; None for a type that sees whole frames."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The identities it tells apart, by class id; none for most types."""
+
     def encode(self, poses: PoseBatch, size: Size) -> dict[str, Array]:
-        """Draw targets ``[frame channel height width]`` by head for poses in an input of ``size``."""
+        """Draw targets by head, in the shape of its output, for poses in an input of ``size``."""
 
     def loss(self, outputs: Maps, targets: Maps, weights: Array | None = None) -> dict[str, Array]:
-        """Return the losses by head and, under ``loss``, their weighted total; ``weights [frame]`` scale frames."""
+        """Return the losses by head and, under ``loss``, their weighted total; ``weights [frame]`` scale frames.
+
+        ``outputs`` are those of the heads before their activation.
+        """
 
     def decode(self, outputs: Maps, options: DecodeOptions) -> PoseBatch:
-        """Read poses, in pixels of the network input, from maps."""
+        """Read poses, in pixels of the network input, from outputs after their activation: the form of targets."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields this type is rebuilt from, skeleton included."""

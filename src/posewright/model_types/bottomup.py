@@ -14,9 +14,9 @@ from posewright.codecs.peaks import local_peaks
 from posewright.codecs.slots import to_slots
 from posewright.errors import InputError
 from posewright.labels.skeleton import Skeleton
-from posewright.model_types.base import mean_squared_error, total_loss
+from posewright.model_types.base import CropAnchor, mean_squared_error, total_loss
 from posewright.model_types.centroid import best_of_each_frame
-from posewright.shapes import Array, DecodeOptions, HeadSpec, Maps, PoseBatch, Size
+from posewright.shapes import Array, DecodeOptions, Heads, HeadSpec, Maps, PoseBatch, Size
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,8 @@ class BottomUp:
     """
 
     name: ClassVar[str] = "bottomup"
+    classes: ClassVar[tuple[str, ...]] = ()
+    crop_anchor: ClassVar[CropAnchor | None] = None
     skeleton: Skeleton
     stride: int
     sigma_cells: float
@@ -51,7 +53,7 @@ class BottomUp:
         return self.skeleton
 
     @property
-    def heads(self) -> tuple[HeadSpec, ...]:
+    def heads(self) -> Heads:
         """One map a node, two a directed edge."""
         return (
             HeadSpec("confmaps", len(self.skeleton.nodes), self.stride),

@@ -10,9 +10,9 @@ import numpy as np
 from posewright.codecs.confidence_maps import draw_confidence_maps
 from posewright.codecs.slots import to_slots
 from posewright.labels.skeleton import Skeleton
-from posewright.model_types.base import mean_squared_error
+from posewright.model_types.base import CropAnchor, mean_squared_error
 from posewright.model_types.single_instance import read_single_instances
-from posewright.shapes import Array, DecodeOptions, HeadSpec, Maps, PoseBatch, Size
+from posewright.shapes import Array, DecodeOptions, Heads, HeadSpec, Maps, PoseBatch, Size
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class CenteredInstance:
     """
 
     name: ClassVar[str] = "centered_instance"
+    classes: ClassVar[tuple[str, ...]] = ()
     skeleton: Skeleton
     anchor: int | None
     stride: int
@@ -35,12 +36,17 @@ class CenteredInstance:
     loss_weight: float = 1.0
 
     @property
+    def crop_anchor(self) -> CropAnchor:
+        """The anchor."""
+        return CropAnchor(self.anchor)
+
+    @property
     def output_skeleton(self) -> Skeleton:
         """The animal's skeleton."""
         return self.skeleton
 
     @property
-    def heads(self) -> tuple[HeadSpec, ...]:
+    def heads(self) -> Heads:
         """One map a node."""
         return (HeadSpec("confmaps", len(self.skeleton.nodes), self.stride),)
 

@@ -12,8 +12,8 @@ from posewright.codecs.peaks import local_peaks
 from posewright.codecs.slots import to_slots
 from posewright.geometry import anchor_points
 from posewright.labels.skeleton import Skeleton
-from posewright.model_types.base import mean_squared_error
-from posewright.shapes import Array, DecodeOptions, HeadSpec, Maps, PoseBatch, Size
+from posewright.model_types.base import CropAnchor, mean_squared_error
+from posewright.shapes import Array, DecodeOptions, Heads, HeadSpec, Maps, PoseBatch, Size
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Centroid:
     """
 
     name: ClassVar[str] = "centroid"
+    classes: ClassVar[tuple[str, ...]] = ()
+    crop_anchor: ClassVar[CropAnchor | None] = None
     skeleton: Skeleton
     anchor: int | None
     stride: int
@@ -39,7 +41,7 @@ class Centroid:
         return Skeleton(nodes=("centroid",))
 
     @property
-    def heads(self) -> tuple[HeadSpec, ...]:
+    def heads(self) -> Heads:
         """One map for all animals."""
         return (HeadSpec("confmaps", 1, self.stride),)
 

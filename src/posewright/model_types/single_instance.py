@@ -12,8 +12,8 @@ from posewright.codecs.confidence_maps import draw_confidence_maps
 from posewright.codecs.peaks import global_peaks
 from posewright.codecs.slots import to_slots
 from posewright.labels.skeleton import Skeleton
-from posewright.model_types.base import mean_squared_error
-from posewright.shapes import Array, DecodeOptions, HeadSpec, Maps, PoseBatch, Size
+from posewright.model_types.base import CropAnchor, mean_squared_error
+from posewright.shapes import Array, DecodeOptions, Heads, HeadSpec, Maps, PoseBatch, Size
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class SingleInstance:
     """
 
     name: ClassVar[str] = "single_instance"
+    classes: ClassVar[tuple[str, ...]] = ()
+    crop_anchor: ClassVar[CropAnchor | None] = None
     skeleton: Skeleton
     stride: int
     sigma_cells: float
@@ -37,7 +39,7 @@ class SingleInstance:
         return self.skeleton
 
     @property
-    def heads(self) -> tuple[HeadSpec, ...]:
+    def heads(self) -> Heads:
         """One map a node."""
         return (HeadSpec("confmaps", len(self.skeleton.nodes), self.stride),)
 

@@ -2,16 +2,20 @@
 
 Crops begin at whole pixels and their nodes are moved back by exactly that corner, so moving a crop moves nothing else
 (the peer adds the fractional corner and is off by half a pixel on average; interoperability page, 7.2).
+
+Where crops come with class probabilities, the animals of a frame share out the classes: a crop alone cannot know that
+another one is more surely the same individual.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from posewright.codecs.classes import assign_classes
 from posewright.geometry import crop_corner, cut
 from posewright.shapes import PoseBatch, Size
 
@@ -43,10 +47,9 @@ class TopDown:
             n_frames=len(images),
             node_scores=found.node_scores,
             raw_scores=centroids.raw_scores,
-            class_ids=found.class_ids,
-            class_scores=found.class_scores,
+            class_probabilities=found.class_probabilities,
         )
-        return poses.rows((~np.isnan(poses.points[..., 0])).sum(axis=1) >= max(1, self.min_nodes))
+        return told_apart(poses.rows((~np.isnan(poses.points[..., 0])).sum(axis=1) >= max(1, self.min_nodes)))
 
     def crops(
         self, images: NDArray[np.uint8], frame: NDArray[np.int64], corners: NDArray[np.int64]
@@ -57,3 +60,17 @@ class TopDown:
         for index, (image, (left, top)) in enumerate(zip(frame, corners.tolist(), strict=True)):
             out[index] = cut(images[image], left, top, size)
         return out
+
+
+def told_apart(poses: PoseBatch) -> PoseBatch:
+    """Give each class to at most one instance of a frame; instances beyond the classes get none (peer: 7.3)."""
+    likeness = poses.class_probabilities
+    if likeness is None:
+        return poses
+    ids = np.full(len(poses), -1, np.int64)
+    for index in np.unique(poses.frame):
+        rows = np.flatnonzero(poses.frame == index)
+        ids[rows] = assign_classes(likeness[rows])
+    own = np.take_along_axis(likeness, np.maximum(ids, 0)[:, None], axis=1)[:, 0]
+    scores = np.where(ids >= 0, own, np.float32(np.nan))
+    return replace(poses, class_ids=ids, class_scores=scores, class_probabilities=None)

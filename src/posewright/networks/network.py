@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
 from posewright.config.recipe import Recipe
@@ -16,8 +17,14 @@ from posewright.networks.levels import Backbone
 from posewright.networks.staged import StagedEncoder
 from posewright.networks.swint import swin_encoder
 from posewright.networks.unet import unet_encoder
-from posewright.shapes import HeadSpec
+from posewright.networks.vector_head import VectorHead
+from posewright.shapes import Heads, HeadSpec
 
+_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "none": lambda output: output,
+    "sigmoid": torch.sigmoid,
+    "softmax": lambda output: torch.softmax(output, dim=1),
+}
 _HEAD_STD = 0.01  #: standard deviation of the heads' first weights
 
 #: from a recipe's section and the channels of its images to the encoder, by the section's key in ``backbone_config``
@@ -29,33 +36,50 @@ _ENCODERS: dict[str, Callable[[Any, int], Backbone]] = {
 
 
 class Network(nn.Module):
-    """Images ``[batch channel height width]`` in 0 to 1 to maps by head name.
+    """Images ``[batch channel height width]`` in 0 to 1 to maps and vectors by head name.
 
     Height and width must be multiples of ``max_stride``.
     """
 
-    def __init__(self, backbone: Backbone, decoder: Decoder, heads: tuple[HeadSpec, ...]) -> None:
+    def __init__(self, backbone: Backbone, decoder: Decoder, heads: Heads) -> None:
         super().__init__()
         channels = {level.stride: level.channels for level in decoder.levels}
+        deepest = backbone.bottom
         self.backbone = backbone
         self.decoder = decoder
-        self.heads = nn.ModuleDict({head.name: nn.Conv2d(channels[head.stride], head.channels, 1) for head in heads})
-        self.strides = {head.name: head.stride for head in heads}
+        self.heads = nn.ModuleDict(
+            {
+                head.name: nn.Conv2d(channels[head.stride], head.channels, 1)
+                if isinstance(head, HeadSpec)
+                else VectorHead(deepest.channels, head.hidden, head.channels)
+                for head in heads
+            }
+        )
+        self.strides = {head.name: head.stride if isinstance(head, HeadSpec) else deepest.stride for head in heads}
+        self.activations = {head.name: _ACTIVATIONS[head.activation] for head in heads}
         self.max_stride = backbone.bottom.stride
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Return maps ``[batch channel height/stride width/stride]`` by head name."""
+        """Return by head name maps ``[batch channel height/stride width/stride]``, or vectors ``[batch channel]``.
+
+        These are the numbers that losses compare, before any activation.
+        """
         features = self.decoder(*self.backbone(images))
         return {name: head(features[self.strides[name]]) for name, head in self.heads.items()}
 
+    def predict(self, images: Tensor) -> dict[str, Tensor]:
+        """Return the same after each head's activation: what decoding reads."""
+        return {name: self.activations[name](output) for name, output in self(images).items()}
 
-def build_network(recipe: Recipe, heads: tuple[HeadSpec, ...], in_channels: int) -> Network:
+
+def build_network(recipe: Recipe, heads: Heads, in_channels: int) -> Network:
     """Build the network of a recipe for the heads of its model type.
 
     Raises:
         InputError: a head's stride is no power of two up to the backbone's ``max_stride``.
     """
-    for head in heads:
+    maps = [head for head in heads if isinstance(head, HeadSpec)]
+    for head in maps:
         if head.stride > recipe.max_stride or head.stride.bit_count() != 1:
             raise InputError(
                 f"the head {head.name!r} has output_stride {head.stride}, but the backbone offers powers of two up to "
@@ -63,7 +87,7 @@ def build_network(recipe: Recipe, heads: tuple[HeadSpec, ...], in_channels: int)
             )
     settings = recipe.backbone_settings
     encoder = _ENCODERS[recipe.backbone](settings, in_channels)
-    decoder = Decoder(encoder, min(head.stride for head in heads), settings.kernel_size, settings.up_interpolate)
+    decoder = Decoder(encoder, min(head.stride for head in maps), settings.kernel_size, settings.up_interpolate)
     return Network(encoder, decoder, heads)
 
 
@@ -77,9 +101,9 @@ def initialise(network: Network, how: Literal["he", "xavier", "default"]) -> Non
     """
     if how == "default":
         return
-    heads = set(network.heads.modules())
+    heads = {head.last if isinstance(head, VectorHead) else head for head in network.heads.values()}
     for module in (*network.backbone.to_draw(), *network.decoder.modules(), *network.heads.modules()):
-        if not isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        if not isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             continue
         if how == "xavier":
             nn.init.xavier_uniform_(module.weight)

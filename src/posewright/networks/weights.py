@@ -12,7 +12,7 @@ from torch import Tensor
 from posewright.config.recipe import Recipe
 from posewright.errors import InputError
 from posewright.networks.network import Network, build_network
-from posewright.shapes import HeadSpec
+from posewright.shapes import Heads
 
 
 def weights_digest(weights: Mapping[str, Tensor]) -> str:
@@ -39,9 +39,7 @@ def read_weights(checkpoint: Path, digest: str) -> dict[str, Tensor]:
     return weights
 
 
-def load_network(
-    checkpoint: Path, recipe: Recipe, heads: tuple[HeadSpec, ...], in_channels: int, digest: str
-) -> Network:
+def load_network(checkpoint: Path, recipe: Recipe, heads: Heads, in_channels: int, digest: str) -> Network:
     """Return a trained network in evaluation mode on the CPU.
 
     Raises:

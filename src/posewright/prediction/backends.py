@@ -1,7 +1,7 @@
 """What runs a trained network: torch, or OpenVINO without torch.
 
-A backend takes network inputs as uint8 ``[batch height width channel]`` and returns maps by head name. Neither library
-is imported before it is used.
+A backend takes network inputs as uint8 ``[batch height width channel]`` and returns, by head name, what decoding reads.
+Neither library is imported before it is used.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class TorchBackend:
         torch = self._torch
         with torch.inference_mode():
             inputs = torch.from_numpy(images).to(self._device).permute(0, 3, 1, 2)
-            outputs = self._network(inputs.float().div_(255.0).contiguous(memory_format=torch.channels_last))
+            outputs = self._network.predict(inputs.float().div_(255.0).contiguous(memory_format=torch.channels_last))
             return {name: maps.float().contiguous() for name, maps in outputs.items()}
 
 

@@ -19,6 +19,11 @@ class Estimator(Protocol):
         """The body parts it finds."""
         ...
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The identities that the poses' class ids mean; none where it tells no individuals apart."""
+        ...
+
     def predict(self, images: NDArray[np.uint8]) -> PoseBatch:
         """Return the poses in ``images [batch height width channel]``, in pixels of these images."""
         ...

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from posewright.errors import InputError
 from posewright.labels.skeleton import Skeleton
-from posewright.model_types.centered_instance import CenteredInstance
 from posewright.model_types.centroid import Centroid
 from posewright.model_types.plan import ModelPlan, load_plan
 from posewright.model_types.topdown import TopDown
@@ -35,6 +34,11 @@ class ModelEstimator:
         """The body parts it finds."""
         return self.plan.skeleton
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The identities it tells apart."""
+        return self.plan.model_type.classes
+
     def predict(self, images: NDArray[np.uint8]) -> PoseBatch:
         """Return the poses in ``images [batch height width channel]``, in pixels of these images."""
         inputs, transform = self.plan.preprocess.batch(images)
@@ -52,13 +56,14 @@ class ModelEstimator:
         return concatenate(parts) if parts else self._none()
 
     def _none(self) -> PoseBatch:
-        nodes = len(self.skeleton.nodes)
+        nodes, classes = len(self.skeleton.nodes), len(self.classes)
         return PoseBatch(
             points=np.zeros((0, nodes, 2), np.float32),
             frame=np.zeros(0, np.int64),
             n_frames=0,
             node_scores=np.zeros((0, nodes), np.float32),
             raw_scores=np.zeros(0, np.float32),
+            class_probabilities=np.zeros((0, classes), np.float32) if classes else None,
         )
 
 
@@ -68,6 +73,7 @@ class TopDownEstimator:
 
     skeleton: Skeleton
     topdown: TopDown
+    classes: tuple[str, ...] = ()
 
     def predict(self, images: NDArray[np.uint8]) -> PoseBatch:
         """Return the poses in ``images [batch height width channel]``, in pixels of these images."""
@@ -86,35 +92,35 @@ def load_estimator(
         threads: for the networks; None leaves the choice to the backend.
 
     Raises:
-        InputError: the folders are neither one whole-frame model nor a centroid and a centered-instance model.
+        InputError: the folders are neither one whole-frame model nor a centroid model and one of its crops.
     """
     plans = [load_plan(folder) for folder in folders]
     _require_method(plans)
-    stages = {
-        type(plan.model_type): ModelEstimator(
-            plan, open_backend(backend, folder, plan, threads), replace(options, refinement=plan.refinement)
-        )
+    stages = [
+        ModelEstimator(plan, open_backend(backend, folder, plan, threads), replace(options, refinement=plan.refinement))
         for folder, plan in zip(folders, plans, strict=True)
-    }
-    if len(folders) == 1:
-        return next(iter(stages.values()))
-    centroid, instance = stages[Centroid], stages[CenteredInstance]
+    ]
+    if len(stages) == 1:
+        return stages[0]
+    centroid, instance = sorted(stages, key=lambda stage: stage.plan.model_type.crop_anchor is not None)
     side = instance.plan.preprocess.crop_size_px
-    assert side is not None, "a centered-instance plan has a crop size"
-    return TopDownEstimator(
-        instance.skeleton, TopDown(centroid.predict, instance.predict_crops, side, options.min_nodes)
-    )
+    assert side is not None, "a model that sees crops has a crop size"
+    topdown = TopDown(centroid.predict, instance.predict_crops, side, options.min_nodes)
+    return TopDownEstimator(instance.skeleton, topdown, instance.classes)
 
 
 def _require_method(plans: Sequence[ModelPlan]) -> None:
     """Refuse models that do not make a method, before any network is opened."""
-    types = {type(plan.model_type) for plan in plans}
-    if len(plans) == 1 and CenteredInstance not in types:
-        return
-    if len(plans) == 2 and types == {Centroid, CenteredInstance}:
+    of_crops = [plan for plan in plans if plan.model_type.crop_anchor is not None]
+    of_frames = [plan for plan in plans if plan.model_type.crop_anchor is None]
+    if len(of_frames) == 1 and (not of_crops or (len(of_crops) == 1 and _finds_centroids(of_frames[0]))):
         return
     found = f"models of the types {', '.join(plan.model_type.name for plan in plans)}" if plans else "no models at all"
     raise InputError(
-        f"{found} do not make a method; give one single_instance, centroid or bottomup model, or a centroid and a "
-        "centered_instance model"
+        f"{found} do not make a method; give one single_instance, centroid, bottomup or multi_class_bottomup "
+        "model, or a centroid model and one centered_instance or multi_class_topdown model"
     )
+
+
+def _finds_centroids(plan: ModelPlan) -> bool:
+    return isinstance(plan.model_type, Centroid)

@@ -53,7 +53,7 @@ def _export_openvino(folder: Path) -> None:
             self.network = network.requires_grad_(False)
 
         def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
-            maps = self.network(images)
+            maps = self.network.predict(images)
             return tuple(maps[head.name] for head in heads)
 
     side = plan.preprocess.multiple

@@ -1,7 +1,8 @@
 """Poses on disk: ``poses.parquet`` and ``frames.parquet``, written as a stream and read as tidy tables.
 
 ``poses.parquet`` has one row per predicted instance, ``frames.parquet`` one row per expected frame. Coordinates are
-pixels of the whole frame of the original video; NaN where a node was not found.
+pixels of the whole frame of the original video; NaN where a node was not found. Models that tell individuals apart add
+the column ``class_score``: how sure the model is of the individual, whoever gave the track its name.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ SCHEMA = 1
 POSES_NAME, FRAMES_NAME = "poses.parquet", "frames.parquet"
 
 _METADATA_KEY = b"posewright"
+_CLASS_SCORE = "class_score"
 _ROW_GROUP_ROWS = 65536
 _TRACK_TYPE = pa.dictionary(pa.int32(), pa.string())
 _FRAMES_SCHEMA = pa.schema(
@@ -34,7 +36,7 @@ _FRAMES_SCHEMA = pa.schema(
 )
 
 
-def poses_schema(skeleton: Skeleton) -> pa.Schema:
+def poses_schema(skeleton: Skeleton, with_classes: bool = False) -> pa.Schema:
     """Return the columns of ``poses.parquet``; the file's metadata carries the skeleton."""
     fixed = [
         ("frame", pa.int32()),
@@ -44,6 +46,8 @@ def poses_schema(skeleton: Skeleton) -> pa.Schema:
         ("instance_score", pa.float32()),
         ("raw_score", pa.float32()),
     ]
+    if with_classes:
+        fixed.append((_CLASS_SCORE, pa.float32()))
     nodes = [(f"{what}_{node}", pa.float32()) for node in skeleton.nodes for what in ("x", "y", "score")]
     metadata = json.dumps({"schema": SCHEMA, "skeleton": skeleton.to_json()}).encode()
     return pa.schema(fixed + nodes, metadata={_METADATA_KEY: metadata})
@@ -86,10 +90,11 @@ class _TableWriter:
 
 
 class PosesWriter(_TableWriter):
-    """Writes ``poses.parquet`` in the order of frames."""
+    """Writes ``poses.parquet`` in the order of frames, class scores where the model tells individuals apart."""
 
-    def __init__(self, path: Path, skeleton: Skeleton) -> None:
-        super().__init__(path, poses_schema(skeleton))
+    def __init__(self, path: Path, skeleton: Skeleton, with_classes: bool = False) -> None:
+        super().__init__(path, poses_schema(skeleton, with_classes))
+        self._with_classes = with_classes
 
     def add_poses(
         self, frames: Sequence[int], times_s: Sequence[float], poses: PoseBatch, tracks: Sequence[str | None]
@@ -109,6 +114,8 @@ class PosesWriter(_TableWriter):
             np.asarray(poses.instance_scores, dtype=np.float32),
             np.broadcast_to(np.asarray(raw_scores, dtype=np.float32), len(poses)),
         ]
+        if self._with_classes:
+            columns.append(np.asarray(poses.class_scores, dtype=np.float32))
         for node in range(poses.n_nodes):
             columns += [points[:, node, 0].copy(), points[:, node, 1].copy(), scores[:, node].copy()]
         self.add(columns)
@@ -171,7 +178,8 @@ def read_poses(path: Path) -> pd.DataFrame:
     skeleton = read_skeleton(path)
     wide = pq.read_table(path).to_pandas()
     n_nodes = len(skeleton.nodes)
-    tidy = wide[["frame", "time_s", "instance", "track", "instance_score", "raw_score"]]
+    about_instances = ["frame", "time_s", "instance", "track", "instance_score", "raw_score", _CLASS_SCORE]
+    tidy = wide[[name for name in about_instances if name in wide]]
     tidy = tidy.loc[tidy.index.repeat(n_nodes)].reset_index(drop=True)
     tidy["node"] = pd.Categorical(list(skeleton.nodes) * len(wide), categories=list(skeleton.nodes))
     for what in ("x", "y", "score"):
@@ -225,7 +233,8 @@ def _chunk(batch: pa.RecordBatch, skeleton: Skeleton) -> dict[str, Any]:
     """Return the columns of one chunk as NumPy arrays, coordinates and scores stacked by node."""
     chunk: dict[str, Any] = {
         name: batch[name].to_numpy(zero_copy_only=False)
-        for name in ("frame", "time_s", "instance", "instance_score", "raw_score")
+        for name in ("frame", "time_s", "instance", "instance_score", "raw_score", _CLASS_SCORE)
+        if name in batch.schema.names
     }
     chunk["track"] = batch["track"].to_pylist()
     stacked = {

@@ -126,6 +126,7 @@ def _instance_rows(poses: Path, frames: Path, tracks: dict[str, int], n_nodes: i
         rows["track"] = [_NO_LINK if name is None else tracks[name] for name in chunk["track"]]
         rows["from_predicted"] = _NO_LINK
         rows["score"] = chunk["instance_score"]
+        rows["tracking_score"] = np.nan_to_num(chunk.get("class_score", 0.0))
         rows["point_id_start"] = ids * n_nodes
         rows["point_id_end"] = (ids + 1) * n_nodes
         yield rows

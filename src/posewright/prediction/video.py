@@ -15,7 +15,6 @@ import numpy as np
 
 from posewright.errors import InputError
 from posewright.geometry import Transform, cut
-from posewright.labels.skeleton import Skeleton
 from posewright.prediction.ahead import ahead
 from posewright.prediction.contracts import Estimator, Tracker
 from posewright.prediction.poses import FRAMES_NAME, POSES_NAME, FramesWriter, PosesWriter
@@ -110,13 +109,13 @@ def predict_video(
     try:
         if task.exclude:
             status = Status("excluded", "excluded", "the sheet excludes this video")
-            _write_nothing(folder, estimator.skeleton)
+            _write_nothing(folder, estimator)
         else:
             info = probe(Path(task.path))
             status = _predict_frames(task, info, estimator, tracker, folder, frames_at_once)
     except VideoFault as fault:
         status = Status("failed", fault.reason, fault.message)
-        _write_nothing(folder, estimator.skeleton)
+        _write_nothing(folder, estimator)
     if with_slp:
         write_poses_slp(folder / POSES_NAME, folder / FRAMES_NAME, folder / SLP_NAME, _slp_video(task, info))
     seconds = time.monotonic() - started
@@ -132,12 +131,12 @@ def _predict_frames(
     counts = _Counts(next_frame=task.start)
     frames = open_frames(Path(task.path), task.start, task.stop)
     with (
-        PosesWriter(folder / POSES_NAME, estimator.skeleton) as poses_out,
+        PosesWriter(folder / POSES_NAME, estimator.skeleton, bool(estimator.classes)) as poses_out,
         FramesWriter(folder / FRAMES_NAME) as frames_out,
     ):
         for batch in ahead(_batches(frames, frames_at_once), _BATCHES_AHEAD):
             poses = _estimate(batch, task, estimator)
-            tracks = _track(poses, tracker)
+            tracks = _track(poses, tracker, estimator.classes)
             numbers, times_s = [frame.index for frame in batch], [frame.time_s for frame in batch]
             decoded = [frame.image is not None for frame in batch]
             poses_out.add_poses(numbers, times_s, poses, tracks)
@@ -179,10 +178,13 @@ def _estimate(batch: list[Frame], task: VideoTask, estimator: Estimator) -> Pose
     return replace(poses, frame=np.asarray(kept)[np.asarray(poses.frame, dtype=np.int64)], n_frames=len(batch))
 
 
-def _track(poses: PoseBatch, tracker: Tracker | None) -> list[str | None]:
-    """Return the track of each row; frames that could not be decoded pass in time, without animals."""
+def _track(poses: PoseBatch, tracker: Tracker | None, classes: tuple[str, ...]) -> list[str | None]:
+    """Return the track of each row: the tracker's, else the identity that the model names.
+
+    Frames that could not be decoded pass in time, without animals.
+    """
     if tracker is None:
-        return [None] * len(poses)
+        return poses.class_names(classes)
     return [name for i in range(poses.n_frames) for name in tracker.update(poses.of_frame(i))]
 
 
@@ -243,9 +245,10 @@ def _joined(missing: tuple[tuple[int, int], ...], absent: range) -> tuple[tuple[
     return (*missing, (absent.start, absent.stop - 1))
 
 
-def _write_nothing(folder: Path, skeleton: Skeleton) -> None:
+def _write_nothing(folder: Path, estimator: Estimator) -> None:
     """Write both tables without rows."""
-    with PosesWriter(folder / POSES_NAME, skeleton), FramesWriter(folder / FRAMES_NAME):
+    poses_out = PosesWriter(folder / POSES_NAME, estimator.skeleton, bool(estimator.classes))
+    with poses_out, FramesWriter(folder / FRAMES_NAME):
         pass
 
 

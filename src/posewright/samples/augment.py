@@ -21,6 +21,7 @@ class Batch:
         images: ``[batch channel height width]`` uint8, the source images.
         points: ``[row node xy]`` float32, pixels of the source images.
         frame: ``[row]`` int64, the image of each row.
+        class_ids: ``[row]`` int64, -1 where unknown.
         matrices: ``[batch 2 3]`` float32, from output to source pixels.
         intensity: ``[batch 6]`` float32: brightness, contrast, noise, its mean, uniform noise from, to.
         inner: ``[batch 2]`` float32: width and height of the real image in the source; beyond it is padding.
@@ -32,6 +33,7 @@ class Batch:
     images: Tensor
     points: Tensor
     frame: Tensor
+    class_ids: Tensor
     matrices: Tensor
     intensity: Tensor
     inner: Tensor
@@ -52,6 +54,7 @@ class Batch:
             images=change(self.images),
             points=change(self.points),
             frame=change(self.frame),
+            class_ids=change(self.class_ids),
             matrices=change(self.matrices),
             intensity=change(self.intensity),
             inner=change(self.inner),
@@ -71,7 +74,7 @@ def augmented(batch: Batch) -> tuple[Tensor, PoseBatch]:
     images[:, :, batch.content.height :] = 0.0
     images[:, :, :, batch.content.width :] = 0.0
     points = _moved(batch)
-    return images, PoseBatch(points=points, frame=batch.frame, n_frames=len(batch.images))
+    return images, PoseBatch(points=points, frame=batch.frame, n_frames=len(batch.images), class_ids=batch.class_ids)
 
 
 def _resampled(batch: Batch) -> Tensor:

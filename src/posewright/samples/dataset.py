@@ -37,6 +37,7 @@ class Source:
         image: ``[height width channel]`` uint8; beyond ``inner`` it is padding.
         inner: size of the real image in it.
         points: ``[instance node xy]`` pixels of the image.
+        class_ids: ``[instance]``, which of the model's identities each is; -1 where unknown.
         centre: (x, y) that turning and scaling leave in place, in pixels of the image.
         home: where the centre lies in the network's input, in its pixels.
     """
@@ -44,6 +45,7 @@ class Source:
     image: NDArray[np.uint8]
     inner: Size
     points: NDArray[np.float32]
+    class_ids: NDArray[np.int64]
     centre: tuple[float, float]
     home: tuple[float, float]
 
@@ -62,8 +64,11 @@ class Sources(Protocol):
 class FrameSources:
     """Whole labelled frames, with all their animals."""
 
-    def __init__(self, labels: LabelSet, store: FrameStore, preprocess: Preprocess) -> None:
+    def __init__(
+        self, labels: LabelSet, store: FrameStore, preprocess: Preprocess, classes: Sequence[str] = ()
+    ) -> None:
         self._frames = labels.frames
+        self._classes = classes
         self._store = store
         self._preprocess = preprocess
         sizes = [scaled_size(store.size_of(frame.key), preprocess.scale) for frame in labels.frames]
@@ -80,7 +85,8 @@ class FrameSources:
         inner = Size(*scaled.shape[:2])
         centre = ((inner.width - 1) / 2, (inner.height - 1) / 2)
         points = transform.apply(frame.points.astype(np.float32))
-        return Source(cut(scaled, 0, 0, self.output), inner, points, centre, centre)
+        ids = _class_ids(frame.tracks, self._classes)
+        return Source(cut(scaled, 0, 0, self.output), inner, points, ids, centre, centre)
 
 
 class CropSources:
@@ -92,16 +98,24 @@ class CropSources:
         preprocess: with a crop size.
         anchor: the node crops are centred on; None for the mean of the visible nodes.
         reach: side of the source image as a multiple of the crop: above 1 leaves room for turning and scaling.
+        classes: names of the tracks that are to be told apart.
     """
 
     def __init__(
-        self, labels: LabelSet, store: FrameStore, preprocess: Preprocess, anchor: int | None, reach: float
+        self,
+        labels: LabelSet,
+        store: FrameStore,
+        preprocess: Preprocess,
+        anchor: int | None,
+        reach: float,
+        classes: Sequence[str] = (),
     ) -> None:
         if preprocess.crop_size_px is None:
             raise ValueError("crops need a crop size")
         self._store = store
         self._preprocess = preprocess
         self._frames = labels.frames
+        self._classes = classes
         self._anchors: list[NDArray[np.float64]] = [anchor_points(frame.points, anchor) for frame in labels.frames]
         self._animals = [
             (index, row)
@@ -131,7 +145,14 @@ class CropSources:
         # The middle pixel of the source and of the crop show the same pixel of the frame.
         middle = _scaled_middle(self._side, inner.width)
         home = _scaled_middle(self._preprocess.crop_size_px or 0, self.content.width)
-        return Source(scaled, inner, points, (middle, middle), (home, home))
+        ids = _class_ids(frame.tracks[row : row + 1], self._classes)
+        return Source(scaled, inner, points, ids, (middle, middle), (home, home))
+
+
+def _class_ids(tracks: Sequence[str | None], classes: Sequence[str]) -> NDArray[np.int64]:
+    """Return the place of each track among the classes, -1 where it is none of them."""
+    known = {name: index for index, name in enumerate(classes)}
+    return np.array([-1 if track is None else known.get(track, -1) for track in tracks], np.int64)
 
 
 def _scaled_middle(side: int, scaled_side: int) -> float:
@@ -166,6 +187,7 @@ class Batches(Dataset[Batch]):
             images=torch.from_numpy(images),
             points=torch.from_numpy(np.concatenate([sample.points for sample in samples])),
             frame=torch.from_numpy(np.repeat(np.arange(len(samples)), counts)),
+            class_ids=torch.from_numpy(np.concatenate([sample.class_ids for sample in samples])),
             matrices=torch.from_numpy(np.stack([variation.matrix for variation in drawn])),
             intensity=torch.tensor([_intensity(variation) for variation in drawn], dtype=torch.float32),
             inner=torch.tensor([[s.inner.width, s.inner.height] for s in samples], dtype=torch.float32),

@@ -8,8 +8,7 @@ from posewright.errors import InputError
 from posewright.labels.measure import crop_fault, measured_crop_px, node_reach_px
 from posewright.labels.model import LabelSet
 from posewright.model_types import from_recipe
-from posewright.model_types.base import ModelType
-from posewright.model_types.centered_instance import CenteredInstance
+from posewright.model_types.base import CropAnchor, ModelType
 from posewright.model_types.plan import ModelPlan
 from posewright.samples.dataset import CropSources, FrameSources, Sources
 from posewright.samples.preprocess import Preprocess
@@ -23,13 +22,13 @@ def make_plan(recipe: Recipe, train: LabelSet, store: FrameStore, seed: int, spl
         InputError: the recipe does not fit the skeleton, or the crop is smaller than the animals.
     """
     recipe.require_trainable()
-    model_type = from_recipe(recipe, train.skeleton)
+    model_type = from_recipe(recipe, train.skeleton, train.track_names)
     settings = recipe.data_config.preprocessing
     preprocess = Preprocess(
         channels=_channels(settings, store),
         scale=settings.scale,
         multiple=recipe.max_stride,
-        crop_size_px=_crop_size(recipe, model_type, train) if isinstance(model_type, CenteredInstance) else None,
+        crop_size_px=_crop_size(recipe, model_type.crop_anchor, train) if model_type.crop_anchor is not None else None,
     )
     input_size = sources_for(model_type, preprocess, train, store).output
     return ModelPlan(model_type, preprocess, recipe, input_size, seed, split_digest)
@@ -38,10 +37,10 @@ def make_plan(recipe: Recipe, train: LabelSet, store: FrameStore, seed: int, spl
 def sources_for(
     model_type: ModelType, preprocess: Preprocess, labels: LabelSet, store: FrameStore, reach: float = 1.0
 ) -> Sources:
-    """Return the samples a model type learns from: crops for centered instances, whole frames for all others."""
-    if isinstance(model_type, CenteredInstance):
-        return CropSources(labels, store, preprocess, model_type.anchor, reach)
-    return FrameSources(labels, store, preprocess)
+    """Return the samples a model type learns from: crops about its anchor, or whole frames."""
+    if model_type.crop_anchor is not None:
+        return CropSources(labels, store, preprocess, model_type.crop_anchor.node, reach, model_type.classes)
+    return FrameSources(labels, store, preprocess, model_type.classes)
 
 
 def _channels(settings: Preprocessing, store: FrameStore) -> int:
@@ -50,10 +49,10 @@ def _channels(settings: Preprocessing, store: FrameStore) -> int:
     return 1 if settings.ensure_grayscale else store.channels
 
 
-def _crop_size(recipe: Recipe, model_type: CenteredInstance, train: LabelSet) -> int:
+def _crop_size(recipe: Recipe, anchor: CropAnchor, train: LabelSet) -> int:
     """Return the recipe's crop size, or the measured one: animals, a margin, rounded up to what the network divides."""
     settings = recipe.data_config.preprocessing
-    reach_px = node_reach_px(train, model_type.anchor)
+    reach_px = node_reach_px(train, anchor.node)
     unit_px = recipe.max_stride / settings.scale
     measured_px = measured_crop_px(reach_px, unit_px, settings.crop_padding, settings.min_crop_size)
     if settings.crop_size is None:

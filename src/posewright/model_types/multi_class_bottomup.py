@@ -1,0 +1,135 @@
+"""All nodes of all animals at once, joined to animals by identity: each class is one animal of the frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import array_api_compat
+import numpy as np
+from numpy.typing import NDArray
+
+from posewright.codecs.class_maps import draw_class_maps, read_class_scores
+from posewright.codecs.classes import assign_classes
+from posewright.codecs.confidence_maps import draw_confidence_maps
+from posewright.codecs.peaks import local_peaks
+from posewright.codecs.slots import class_slots, to_slots
+from posewright.labels.skeleton import Skeleton
+from posewright.model_types.base import CropAnchor, mean_squared_error, total_loss
+from posewright.model_types.centroid import best_of_each_frame
+from posewright.shapes import Array, DecodeOptions, Heads, HeadSpec, Maps, PoseBatch, Size
+
+
+@dataclass(frozen=True)
+class MultiClassBottomUp:
+    """Confidence maps of all animals' nodes and class maps of their identities.
+
+    Attributes:
+        skeleton: the animal's skeleton; its edges play no part.
+        classes: the identities, by class id.
+        stride: input pixels per cell of the confidence maps.
+        sigma_cells: standard deviation of their Gaussians, in cells.
+        class_stride: input pixels per cell of the class maps.
+        class_sigma_cells: standard deviation of the Gaussians that claim cells for an animal, in cells of that map.
+        loss_weight: factor of the confidence maps' loss.
+        class_loss_weight: factor of the class maps' loss.
+    """
+
+    name: ClassVar[str] = "multi_class_bottomup"
+    crop_anchor: ClassVar[CropAnchor | None] = None
+    skeleton: Skeleton
+    classes: tuple[str, ...]
+    stride: int
+    sigma_cells: float
+    class_stride: int
+    class_sigma_cells: float
+    loss_weight: float = 1.0
+    class_loss_weight: float = 1.0
+
+    @property
+    def output_skeleton(self) -> Skeleton:
+        """The animal's skeleton."""
+        return self.skeleton
+
+    @property
+    def heads(self) -> Heads:
+        """One map a node, one a class."""
+        return (
+            HeadSpec("confmaps", len(self.skeleton.nodes), self.stride),
+            HeadSpec("class_maps", len(self.classes), self.class_stride, "sigmoid"),
+        )
+
+    def encode(self, poses: PoseBatch, size: Size) -> dict[str, Array]:
+        """Draw all animals' nodes (by maximum), and each animal's share of the cells in the map of its class."""
+        slots = to_slots(poses)
+        return {
+            "confmaps": draw_confidence_maps(slots, size, self.stride, self.sigma_cells),
+            "class_maps": draw_class_maps(
+                slots, class_slots(poses), len(self.classes), size, self.class_stride, self.class_sigma_cells
+            ),
+        }
+
+    def loss(self, outputs: Maps, targets: Maps, weights: Array | None = None) -> dict[str, Array]:
+        """Return the mean squared errors of both, the class maps' after the sigmoid.
+
+        Squared errors as the peer has them: both losses are of one size, so the peer's loss weights keep their
+        meaning. A cross-entropy would be some fifty times larger and take the network from the nodes.
+        """
+        xp = array_api_compat.array_namespace(outputs["class_maps"])
+        shares = 0.5 * (xp.tanh(0.5 * outputs["class_maps"]) + 1.0)  # the sigmoid, without overflow
+        losses = {
+            "confmaps": mean_squared_error(outputs["confmaps"], targets["confmaps"], weights),
+            "class_maps": mean_squared_error(shares, targets["class_maps"], weights),
+        }
+        return total_loss(losses, {"confmaps": self.loss_weight, "class_maps": self.class_loss_weight})
+
+    def decode(self, outputs: Maps, options: DecodeOptions) -> PoseBatch:
+        """Return at most one instance a class and frame; the raw score is the mean of an instance's peak values.
+
+        The peaks of one node in one frame share out the classes. A peak that must take another class than its own
+        best belongs to nobody (peer: 7.5). A claim is the class score times the peak's height: with the class score
+        alone, as the peer has it, a faint double of a peak may take its place. The class score of an instance is the
+        mean over its nodes.
+        """
+        confmaps, n_classes = outputs["confmaps"], len(self.classes)
+        n_frames, n_nodes = confmaps.shape[:2]
+        peaks = local_peaks(confmaps, options.peak_threshold, options.refinement, self.sigma_cells)
+        points_px = peaks.cells * np.float32(self.stride)
+        likeness = read_class_scores(outputs["class_maps"], self.class_stride, peaks.frame, points_px)
+        claims = likeness * np.clip(peaks.values, 0.0, 1.0)[:, None]
+        ids = np.full(len(likeness), -1, np.int64)
+        for group in _groups(peaks.frame * n_nodes + peaks.channel):
+            ids[group] = assign_classes(claims[group])
+        best = likeness.max(axis=1, initial=0.0)
+        own = np.take_along_axis(likeness, np.maximum(ids, 0)[:, None], axis=1)[:, 0]
+        taken = np.flatnonzero((ids >= 0) & (own == best) & (best > 0.0))
+
+        place = peaks.frame[taken], ids[taken], peaks.channel[taken]
+        points = np.full((n_frames, n_classes, n_nodes, 2), np.nan, np.float32)
+        scores = np.full((n_frames, n_classes, n_nodes), np.nan, np.float32)
+        class_scores = np.full((n_frames, n_classes, n_nodes), np.nan, np.float32)
+        points[place], scores[place], class_scores[place] = points_px[taken], peaks.values[taken], best[taken]
+        n_found = (~np.isnan(scores)).sum(axis=2)
+        frame, class_ids = np.nonzero(n_found >= max(1, options.min_nodes))
+        found = PoseBatch(
+            points=points[frame, class_ids],
+            frame=frame,
+            n_frames=n_frames,
+            node_scores=scores[frame, class_ids],
+            raw_scores=np.nanmean(scores[frame, class_ids], axis=1),
+            class_ids=class_ids,
+            class_scores=np.nanmean(class_scores[frame, class_ids], axis=1),
+        )
+        return best_of_each_frame(found, options.max_instances)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields by name."""
+        return {**asdict(self), "skeleton": self.skeleton.to_json()}
+
+
+def _groups(keys: NDArray[np.int64]) -> Iterator[slice]:
+    """Yield the runs of equal values."""
+    borders = np.flatnonzero(np.diff(keys)) + 1
+    for start, stop in zip([0, *borders.tolist()], [*borders.tolist(), len(keys)], strict=True):
+        yield slice(start, stop)

@@ -1,0 +1,124 @@
+"""The second stage of top-down with identities: the nodes of the animal in the middle of a crop, and who it is."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import array_api_compat
+import numpy as np
+
+from posewright.codecs.confidence_maps import draw_confidence_maps
+from posewright.codecs.slots import to_slots
+from posewright.labels.skeleton import Skeleton
+from posewright.model_types.base import CropAnchor, mean_squared_error, total_loss
+from posewright.model_types.single_instance import read_single_instances
+from posewright.shapes import Array, DecodeOptions, Heads, HeadSpec, Maps, PoseBatch, Size, VectorHeadSpec
+
+
+@dataclass(frozen=True)
+class MultiClassTopDown:
+    """Confidence maps of the animal in the middle of a crop, and a probability for each identity.
+
+    Attributes:
+        skeleton: the animal's skeleton.
+        classes: the identities, by class id.
+        anchor: node that crops are centred on; None for the mean of the visible nodes.
+        stride: input pixels per cell.
+        sigma_cells: standard deviation of the Gaussians, in cells.
+        hidden: units of each fully connected layer before the classes.
+        loss_weight: factor of the confidence maps' loss.
+        class_loss_weight: factor of the classes' loss.
+    """
+
+    name: ClassVar[str] = "multi_class_topdown"
+    skeleton: Skeleton
+    classes: tuple[str, ...]
+    anchor: int | None
+    stride: int
+    sigma_cells: float
+    hidden: tuple[int, ...] = (64,)
+    loss_weight: float = 1.0
+    class_loss_weight: float = 1.0
+
+    @property
+    def crop_anchor(self) -> CropAnchor:
+        """The anchor."""
+        return CropAnchor(self.anchor)
+
+    @property
+    def output_skeleton(self) -> Skeleton:
+        """The animal's skeleton."""
+        return self.skeleton
+
+    @property
+    def heads(self) -> Heads:
+        """One map a node, and one vector."""
+        return (
+            HeadSpec("confmaps", len(self.skeleton.nodes), self.stride),
+            VectorHeadSpec("class_vectors", len(self.classes), self.hidden, "softmax"),
+        )
+
+    def encode(self, poses: PoseBatch, size: Size) -> dict[str, Array]:
+        """Draw the nodes of each crop's own animal (one row a crop), and put a 1 at its class.
+
+        The vector of an animal of unknown class is zero.
+        """
+        xp = array_api_compat.array_namespace(poses.points)
+        device = array_api_compat.device(poses.points)
+        shape = (poses.n_frames, len(self.classes))
+        vectors = xp.zeros(shape, dtype=poses.points.dtype, device=device)
+        if poses.class_ids is not None:
+            known = poses.class_ids >= 0
+            vectors[poses.frame[known], poses.class_ids[known]] = 1.0
+        confmaps = draw_confidence_maps(to_slots(poses), size, self.stride, self.sigma_cells)
+        return {"confmaps": confmaps, "class_vectors": vectors}
+
+    def loss(self, outputs: Maps, targets: Maps, weights: Array | None = None) -> dict[str, Array]:
+        """Return the mean squared error of the maps and the cross-entropy of the crops whose class is known.
+
+        The peer applies the cross-entropy to probabilities that went through a softmax already, which damps its
+        gradients (interoperability page, 5.4); here it gets the numbers before the softmax.
+        """
+        losses = {
+            "confmaps": mean_squared_error(outputs["confmaps"], targets["confmaps"], weights),
+            "class_vectors": cross_entropy(outputs["class_vectors"], targets["class_vectors"], weights),
+        }
+        return total_loss(losses, {"confmaps": self.loss_weight, "class_vectors": self.class_loss_weight})
+
+    def decode(self, outputs: Maps, options: DecodeOptions) -> PoseBatch:
+        """Return exactly one instance a crop, all nodes NaN where nothing was found: rows stay crops.
+
+        Each crop names its own best class here; top-down lets the crops of a frame share out the classes. The raw
+        score is the sum of the peak values; top-down replaces it by the centroid's.
+        """
+        points, scores = read_single_instances(outputs["confmaps"], self.stride, self.sigma_cells, options)
+        vectors = outputs["class_vectors"]
+        # a copy: a backend may write its next answer into the same memory
+        likeness = np.array(vectors if isinstance(vectors, np.ndarray) else vectors.detach().cpu().numpy(), np.float32)
+        return PoseBatch(
+            points=points,
+            frame=np.arange(len(points)),
+            n_frames=len(points),
+            node_scores=scores,
+            raw_scores=np.nansum(scores, axis=1, dtype=np.float32),
+            class_ids=likeness.argmax(axis=1),
+            class_scores=likeness.max(axis=1),
+            class_probabilities=likeness,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields by name."""
+        return {**asdict(self), "skeleton": self.skeleton.to_json()}
+
+
+def cross_entropy(logits: Array, targets: Array, weights: Array | None = None) -> Array:
+    """Return the mean cross-entropy of ``logits [crop class]`` over the crops with a target; 0 if there are none."""
+    xp = array_api_compat.array_namespace(targets)
+    logits = xp.astype(logits, targets.dtype)
+    shifted = logits - xp.max(logits, axis=1, keepdims=True)
+    log_probabilities = shifted - xp.log(xp.sum(xp.exp(shifted), axis=1, keepdims=True))
+    each = -xp.sum(targets * log_probabilities, axis=1)
+    if weights is not None:
+        each = each * weights
+    return xp.sum(each) / xp.clip(xp.sum(targets), 1.0, None)

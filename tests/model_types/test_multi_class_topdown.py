@@ -1,0 +1,140 @@
+"""The laws on crops, and the classes of a frame shared out over its crops."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import permutations
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from posewright.labels.skeleton import Skeleton
+from posewright.model_types import from_json
+from posewright.model_types.centroid import Centroid
+from posewright.model_types.multi_class_topdown import MultiClassTopDown, cross_entropy
+from posewright.model_types.topdown import TopDown, told_apart
+from posewright.shapes import DecodeOptions, PoseBatch, Size
+
+from . import laws
+from .test_topdown import ANCHOR, CROP_PX, EXACT_PX, SIZE, animals, images_of, place_of
+
+NAMES = ("ann", "bob", "cid", "dot", "eve")
+
+classes = pytest.mark.parametrize("n_classes", [2, 3, 5])
+
+
+def multi_class(
+    n_classes: int, sigma: float = 1.5, stride: int = 2, skeleton: Skeleton = laws.SKELETON
+) -> MultiClassTopDown:
+    return MultiClassTopDown(skeleton, NAMES[:n_classes], ANCHOR, stride, sigma)
+
+
+def crops(stride: int, n_classes: int) -> tuple[PoseBatch, Size]:
+    """Return crops with one animal each, each of any class."""
+    size = Size(60 * stride, 60 * stride)
+    poses = laws.animals(5, 12, 1, size, 0.0, 1.01 * stride)
+    ids = np.random.default_rng(3).integers(0, n_classes, len(poses))
+    assert len(poses) == 12
+    return replace(poses, class_ids=ids), size
+
+
+@classes
+@laws.strides
+@laws.grid
+def test_round_trip_and_noise(sigma: float, stride: int, n_classes: int) -> None:
+    poses, size = crops(stride, n_classes)
+    model_type = multi_class(n_classes, sigma, stride)
+    laws.check_round_trip(model_type, poses, poses, size, stride)
+    laws.check_noise(model_type, poses, poses, size, stride)
+    found = model_type.decode(model_type.encode(poses, size), DecodeOptions())
+    laws.assert_same_individuals(found, poses, laws.EXACT_CELLS * stride)
+
+
+@classes
+def test_shift_batch_torch_permutation(n_classes: int) -> None:
+    poses, size = crops(2, n_classes)
+    model_type = multi_class(n_classes)
+    laws.check_shift(model_type, poses, size, 2)
+    laws.check_batch_is_loop(model_type, poses, size)
+    laws.check_torch_is_numpy(model_type, poses, size)
+    order = [3, 0, 6, 2, 5, 1, 4]
+    permuted = multi_class(n_classes, skeleton=laws.permuted_skeleton(order))
+    laws.check_permutation(model_type, permuted, order, poses, size)
+    assert from_json(model_type.name, model_type.to_json()) == model_type
+
+
+def test_a_crop_of_unknown_class_trains_its_nodes_alone() -> None:
+    poses, size = crops(2, 3)
+    model_type = multi_class(3)
+    unknown = model_type.encode(replace(poses, class_ids=np.full(12, -1)), size)
+    np.testing.assert_array_equal(unknown["confmaps"], model_type.encode(poses, size)["confmaps"])
+    assert not unknown["class_vectors"].any()
+    outputs = {"confmaps": unknown["confmaps"], "class_vectors": np.random.default_rng(0).normal(size=(12, 3))}
+    assert model_type.loss(outputs, unknown)["loss"] == 0
+
+
+def test_the_cross_entropy_is_torchs_over_the_known_crops() -> None:
+    logits = torch.randn(6, 3) * 30
+    ids = torch.tensor([0, 2, -1, 1, 1, -1])
+    targets = torch.zeros(6, 3)
+    targets[ids >= 0, ids[ids >= 0]] = 1.0
+    expected = torch.nn.functional.cross_entropy(logits[ids >= 0], ids[ids >= 0])
+    torch.testing.assert_close(cross_entropy(logits, targets), expected)
+
+
+def perfect(truth: PoseBatch, n_classes: int) -> TopDown:
+    """Return top-down with stages that know the truth and see each crop's place in its pixels (see test_topdown)."""
+    centroid, instance = Centroid(laws.SKELETON, ANCHOR, 2, 1.5), multi_class(n_classes)
+    anchors = centroid.anchors(truth).points[:, 0]
+
+    def locate(images: NDArray[np.uint8]) -> PoseBatch:
+        maps = centroid.encode(truth, Size(*images.shape[1:3]))
+        return centroid.decode(maps, DecodeOptions())
+
+    def describe(crops: NDArray[np.uint8]) -> PoseBatch:
+        rows, corners = [], []
+        for crop in crops:
+            corner, frame = place_of(crop)
+            away = np.linalg.norm(anchors - corner - CROP_PX // 2, axis=1)
+            away[truth.frame != frame] = np.inf
+            rows.append(int(away.argmin()))
+            corners.append(corner)
+        own = truth.rows(np.array(rows, np.int64))
+        points = own.points - np.array(corners, np.float32).reshape(-1, 1, 2)
+        own = replace(own, points=points, frame=np.arange(len(rows)), n_frames=len(rows))
+        return instance.decode(instance.encode(own, Size(CROP_PX, CROP_PX)), DecodeOptions())
+
+    return TopDown(locate, describe, CROP_PX)
+
+
+@pytest.mark.parametrize("n_classes", [3, 5])
+def test_animals_come_back_under_their_names(n_classes: int) -> None:
+    truth = laws.with_classes(animals(), n_classes)
+    found = perfect(truth, n_classes).predict(images_of(4, SIZE))
+    laws.assert_same_individuals(found, truth, EXACT_PX)
+    assert found.class_probabilities is None
+    assert found.class_scores is not None
+    assert (found.class_scores == 1).all()
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 3, 4, 6])
+@classes
+def test_the_classes_are_shared_out_for_the_greatest_sum(n_rows: int, n_classes: int) -> None:
+    rng = np.random.default_rng(n_rows)
+    likeness = rng.dirichlet(np.ones(n_classes), 3 * n_rows).astype(np.float32)
+    points = np.zeros((3 * n_rows, 1, 2), np.float32)
+    poses = told_apart(PoseBatch(points, np.repeat([0, 1, 3], n_rows), 4, class_probabilities=likeness))
+    assert poses.class_ids is not None and poses.class_scores is not None
+    for index in (0, 1, 3):
+        rows = np.flatnonzero(poses.frame == index)
+        ids, own = poses.class_ids[rows], likeness[rows]
+        named = ids[ids >= 0]
+        assert len(set(named.tolist())) == len(named) == min(n_rows, n_classes)
+        np.testing.assert_array_equal(np.isnan(poses.class_scores[rows]), ids < 0)
+        square = own if n_rows >= n_classes else own.T
+        chosen = permutations(range(len(square)), len(named))
+        best = max(float(square[list(rows_of), range(len(named))].sum()) for rows_of in chosen)
+        assert np.nansum(poses.class_scores[rows]) == pytest.approx(best, rel=1e-5)
+    assert poses.class_names(NAMES) == [NAMES[index] if index >= 0 else None for index in poses.class_ids.tolist()]

@@ -1,0 +1,82 @@
+"""Marked animals that meet in every frame are told apart on frames that were not trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sleap_io
+
+from posewright.config.recipe import load_recipe
+from posewright.evaluation.evaluate import evaluate_method
+from posewright.files import read_json
+from posewright.labels.read import read_labels
+from posewright.labels.split import split_labels, write_split
+from posewright.samples.store import store_frames
+from posewright.shapes import Size
+from posewright.synthetic.dataset import make_dataset
+from posewright.synthetic.spec import ArenaSpec
+
+from .small import small_recipe, train
+
+VARIED = {
+    "intensity": {"brightness_p": 0.3, "contrast_p": 0.3},
+    "geometric": {"rotation_min": -180, "rotation_max": 180, "scale_min": 0.9, "scale_max": 1.1},
+}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two recordings of the same two marked animals, split by blocks of time."""
+    folder = tmp_path_factory.mktemp("marked")
+    spec = ArenaSpec(
+        n_animals=2,
+        animal_length_px=40,
+        size=Size(100, 116),
+        n_recordings=2,
+        n_frames=240,
+        n_labeled=60,
+        hut=False,
+    )
+    make_dataset(spec, folder)
+    labels = read_labels([folder / "labels.slp"])
+    sides = split_labels(labels, by="block", val=0.15, test=0.2, folds=1, fold=0, block_frames=20, gap_frames=0, seed=0)
+    write_split(sides, folder / "split")
+    store_frames(labels, folder / "store" / "store.json")
+    return folder
+
+
+def trained(data: Path, model_type: str, steps: int, out: Path) -> Path:
+    recipe = small_recipe(
+        model_type,
+        train_steps_per_epoch=steps,
+        max_epochs=1,
+        train_data_loader={"batch_size": 4, "num_workers": 0},
+    ).to_json()
+    recipe["data_config"] |= {"augmentation_config": VARIED, "use_augmentations_train": True}
+    return train(data, load_recipe(recipe), out / model_type)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("stages", "least"),
+    [({"multi_class_bottomup": 1000}, 0.9), ({"centroid": 1000, "multi_class_topdown": 2000}, 0.75)],
+)
+def test_marked_animals_are_told_apart(data: Path, tmp_path: Path, stages: dict[str, int], least: float) -> None:
+    models = [trained(data, model_type, steps, tmp_path) for model_type, steps in stages.items()]
+    out = tmp_path / "named" / "fold0_seed0" / "test"
+    evaluate_method(
+        method="named",
+        models=models,
+        split=data / "split",
+        side="test",
+        store=data / "store" / "store.json",
+        label_source="synthetic",
+        complete=True,
+        out=out,
+        options={"peak_threshold": 0.15, "backend": "torch", "threads": 1},
+    )
+    identity = read_json(out / "metrics.json")["identity"]
+    assert identity["denominator"] >= 40
+    assert identity["accuracy"] >= least  # 0.5 by chance
+    assert {track.name for track in sleap_io.load_slp(str(out / "predictions.slp")).tracks} == {"animal_1", "animal_2"}
