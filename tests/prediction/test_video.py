@@ -54,10 +54,10 @@ def test_poses_are_where_the_animals_are(film: Path, estimator: Estimator, tmp_p
     np.testing.assert_allclose(poses["raw_score"], 2 * poses["score_middle"], rtol=1e-6)
 
 
-def test_identities_are_tracks_unless_there_is_a_tracker(film: Path, estimator: Estimator, tmp_path: Path) -> None:
+def test_identities_are_tracks_and_no_tracker_overrules_them(film: Path, estimator: Estimator, tmp_path: Path) -> None:
     named = replace(estimator, classes=("low", "high"))  # type: ignore[type-var]
     task = VideoTask.from_row({"video": "a", "path": str(film)})
-    predict_video(task, named, None, tmp_path)
+    predict_video(task, named, WindowTracker("centroid", n_animals=2), tmp_path)
     poses, _ = tables(tmp_path)
     expected = ["high" if y < 48 else "low" if x < 80 else None for x, y in poses[["x_middle", "y_middle"]].to_numpy()]
     assert [None if pd.isna(name) else name for name in poses["track"]] == expected
@@ -67,12 +67,6 @@ def test_identities_are_tracks_unless_there_is_a_tracker(film: Path, estimator: 
     instance = sleap_io.load_slp(str(tmp_path / "poses.slp"))[0].instances[0]
     assert instance.track.name == "high"
     assert instance.tracking_score == pytest.approx(0.75)
-
-    (tmp_path / "tracked").mkdir()
-    predict_video(task, named, WindowTracker("centroid", n_animals=2), tmp_path / "tracked")
-    poses, _ = tables(tmp_path / "tracked")
-    assert set(poses["track"]) == {"track_0", "track_1"}
-    np.testing.assert_allclose(poses["class_score"], 0.75)
 
 
 def test_columns_and_types_are_those_promised(film: Path, estimator: Estimator, tmp_path: Path) -> None:

@@ -179,11 +179,11 @@ def _estimate(batch: list[Frame], task: VideoTask, estimator: Estimator) -> Pose
 
 
 def _track(poses: PoseBatch, tracker: Tracker | None, classes: tuple[str, ...]) -> list[str | None]:
-    """Return the track of each row: the tracker's, else the identity that the model names.
+    """Return the track of each row: the identity that the model names, or for other models the tracker's.
 
     Frames that could not be decoded pass in time, without animals.
     """
-    if tracker is None:
+    if classes or tracker is None:
         return poses.class_names(classes)
     return [name for i in range(poses.n_frames) for name in tracker.update(poses.of_frame(i))]
 
