@@ -170,7 +170,8 @@ class DecodeOptions:
         refinement: ``gaussian`` (weighted log fit, unbiased), ``integral`` (the peer's 5x5 centre of mass) or ``none``.
         max_instances: at most so many instances a frame, best first; None for all.
         min_line_score: part affinity scores below this connect nothing (peer: ``min_line_scores``).
-        max_edge_length_ratio: edges longer than this part of the image's longer side are penalised.
+        max_edge_length_ratio: edges longer than this part of the image's longer side are penalised (the peer: 0.25);
+            None for no penalty, which would favour wrong short connections over right long ones.
         min_nodes: instances with fewer nodes are dropped.
     """
 
@@ -178,5 +179,5 @@ class DecodeOptions:
     refinement: Refinement = "gaussian"
     max_instances: int | None = None
     min_line_score: float = 0.25
-    max_edge_length_ratio: float = 0.25
+    max_edge_length_ratio: float | None = None
     min_nodes: int = 1

@@ -30,8 +30,13 @@ grid = pytest.mark.parametrize("sigma", SIGMAS)
 strides = pytest.mark.parametrize("stride", STRIDES)
 
 
-def animals(seed: int, n_frames: int, most: int, size: Size, apart_px: float, inside_px: float) -> PoseBatch:
-    """Return random animals; a frame has up to ``most`` of them, by chance none."""
+def animals(
+    seed: int, n_frames: int, most: int, size: Size, apart_px: float, inside_px: float, clear_of_others: bool = False
+) -> PoseBatch:
+    """Return random animals; a frame has up to ``most`` of them, by chance none.
+
+    Equal nodes of two animals stand apart; with ``clear_of_others`` all nodes do.
+    """
     rng = np.random.default_rng(seed)
     points, frame = [], []
     for index in range(n_frames):
@@ -41,7 +46,8 @@ def animals(seed: int, n_frames: int, most: int, size: Size, apart_px: float, in
             inside = (candidate > inside_px).all() and (
                 candidate < [size.width - 1 - inside_px, size.height - 1 - inside_px]
             ).all()
-            far = all(np.linalg.norm(candidate[:, None] - other[None], axis=2).min() >= apart_px for other in kept)
+            away = [np.linalg.norm(candidate[:, None] - other[None], axis=2) for other in kept]
+            far = all((gap if clear_of_others else np.diag(gap)).min() >= apart_px for gap in away)
             if inside and far and len(kept) < most:
                 kept.append(candidate)
         points += [_with_gaps(rng, animal) for animal in kept]
@@ -70,7 +76,7 @@ def _with_gaps(rng: np.random.Generator, animal: NDArray[np.float64]) -> NDArray
 
 
 def apart_px(sigma: float, stride: int) -> float:
-    """Return how far apart nodes of two animals stand."""
+    """Return how far apart equal nodes of two animals stand."""
     return max(4.0, 3 * sigma) * stride
 
 

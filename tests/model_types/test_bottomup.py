@@ -31,6 +31,23 @@ def test_round_trip_and_noise(sigma: float, stride: int) -> None:
     laws.check_noise(model_type, poses, poses, size, stride)
 
 
+@pytest.mark.parametrize("paf_sigma_px2", [2.0, 15.0])
+@pytest.mark.parametrize("n_animals", [2, 3])
+def test_animals_that_lie_over_one_another_are_told_apart(n_animals: int, paf_sigma_px2: float) -> None:
+    """Jumbles of crossing and overlapping limbs: each drawing of the fields has but one explanation."""
+    rng, size, n_frames = np.random.default_rng(n_animals), Size(96, 96), 60
+    points = []
+    while len(points) < n_animals * n_frames:
+        animal = rng.uniform(2, 93, 2) + rng.uniform(-24, 24, (7, 2))
+        frame_mates = points[len(points) - len(points) % n_animals :]
+        apart = all(np.linalg.norm(animal - other, axis=1).min() >= 4 for other in frame_mates)
+        if apart and (animal > 1).all() and (animal < 94).all():
+            points.append(animal)
+    poses = PoseBatch(np.array(points, np.float32), np.repeat(np.arange(n_frames), n_animals), n_frames)
+    model_type = BottomUp(laws.SKELETON, 1, 1.0, 1, paf_sigma_px2)
+    laws.assert_same(model_type.decode(model_type.encode(poses, size), DecodeOptions()), poses, 0.02)
+
+
 def test_fields_may_be_coarser_than_the_confidence_maps() -> None:
     poses, size = several(2.5, 2)
     laws.check_round_trip(bottomup(laws.SKELETON, 2.5, 2, paf_stride=4), poses, poses, size, 2)

@@ -24,7 +24,7 @@ classes = pytest.mark.parametrize("n_classes", [2, 3, 5])
 def several(sigma: float, stride: int, n_classes: int) -> tuple[PoseBatch, Size]:
     """Return animals with classes; in most frames some are missing."""
     size = Size(97 * stride + 1, 110 * stride - 1)
-    poses = laws.animals(11, 12, n_classes, size, laws.apart_px(sigma, stride), 1.01 * stride)
+    poses = laws.animals(11, 12, n_classes, size, laws.apart_px(sigma, stride), 1.01 * stride, clear_of_others=True)
     return laws.with_classes(poses, n_classes), size
 
 

@@ -1,10 +1,10 @@
 """Peaks and scored connections to instances, for skeletons that are forests.
 
-Along every edge of every frame the best one-to-one set of connections is chosen (Hungarian assignment, a connection
-below the threshold being worth as much as none). In a forest every chosen connection is then consistent with every
-other, so the instances are simply the connected components: every edge counts, every part of the skeleton counts, and
-no order of edges matters (the peer follows edges from one root and loses what it cannot reach; interoperability page,
-7.4).
+Along every edge of every frame the best one-to-one set of connections is chosen: by Hungarian assignment of their
+scores, a connection below the threshold being worth as much as none, and then, for few animals, by how well each set
+explains the fields as a whole (`matchings`). In a forest every chosen connection is consistent with every other, so the
+instances are simply the connected components: every edge counts, every part of the skeleton counts, and no order of
+edges matters (the peer follows edges from one root and loses what it cannot reach; interoperability page, 7.4).
 """
 
 from __future__ import annotations
@@ -17,13 +17,20 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from posewright.codecs.matchings import Explain, better_explained
 from posewright.codecs.peaks import Peaks
 
 Score = Callable[[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]], NDArray[np.float32]]
 
 
 def group_peaks(
-    peaks: Peaks, n_frames: int, n_nodes: int, edges: tuple[tuple[int, int], ...], score: Score, min_score: float
+    peaks: Peaks,
+    n_frames: int,
+    n_nodes: int,
+    edges: tuple[tuple[int, int], ...],
+    score: Score,
+    min_score: float,
+    explain: Explain | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Return the instance ``[peak]`` each peak belongs to (from 0, ordered by frame) and ``[instance]`` scores.
 
@@ -33,13 +40,25 @@ def group_peaks(
         n_nodes: number of nodes.
         edges: (source, destination) nodes; must form a forest.
         score: called once with (edge, source peak, destination peak) of all candidates; returns their scores.
-        min_score: connections below are not made.
+        min_score: connections below are not made, unless the fields as a whole are explained by them.
+        explain: reads the fields along connections and draws them (`matchings`); None leaves it at the scores.
 
     An instance's score is the sum of the scores of its connections, 0 for a lone peak.
     """
-    edge, source, destination = _candidates(peaks, n_frames, n_nodes, edges)
-    scores = score(edge, source, destination)
-    made = _assign(peaks.frame[source] * len(edges) + edge, source, destination, scores, min_score)
+    n_sources, n_destinations = _ends_of_edges(peaks, n_frames, n_nodes, edges)
+    group, source, destination = _candidates(peaks, n_nodes, edges, n_sources, n_destinations)
+    scores = score(group % len(edges), source, destination)
+    made = _assign(group, source, destination, scores, min_score)
+    if explain is not None:
+        chosen = np.zeros(len(group), bool)
+        chosen[made] = True
+        groups = np.arange(n_frames * len(edges))
+        ends = np.stack([source, destination], axis=1)
+        made = np.flatnonzero(
+            better_explained(
+                chosen, n_sources, n_destinations, groups // len(edges), groups % len(edges), ends, explain
+            )
+        )
     n_peaks = len(peaks.frame)
     graph = coo_array((np.ones(len(made)), (source[made], destination[made])), shape=(n_peaks, n_peaks))
     n_instances, label = connected_components(graph, directed=False)
@@ -53,22 +72,33 @@ def group_peaks(
     return instance, totals.astype(np.float32)
 
 
-def _candidates(
+def _ends_of_edges(
     peaks: Peaks, n_frames: int, n_nodes: int, edges: tuple[tuple[int, int], ...]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return (edge, source peak, destination peak) of all pairs of one frame that an edge could join."""
-    place = peaks.frame * n_nodes + peaks.channel
-    count = np.bincount(place, minlength=n_frames * n_nodes).reshape(n_frames, n_nodes)
-    begin = np.concatenate([[0], np.cumsum(count)[:-1]]).reshape(n_frames, n_nodes)
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return how many source and destination peaks each group has; group ``frame * edges + edge``."""
+    count = np.bincount(peaks.frame * n_nodes + peaks.channel, minlength=n_frames * n_nodes).reshape(n_frames, n_nodes)
     ends = np.asarray(edges, np.int64)
-    n_source, n_destination = count[:, ends[:, 0]], count[:, ends[:, 1]]
-    n_pairs = (n_source * n_destination).ravel()
+    return count[:, ends[:, 0]].ravel(), count[:, ends[:, 1]].ravel()
+
+
+def _candidates(
+    peaks: Peaks,
+    n_nodes: int,
+    edges: tuple[tuple[int, int], ...],
+    n_sources: NDArray[np.int64],
+    n_destinations: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return (group, source peak, destination peak) of all pairs that an edge could join, group by group."""
+    n_pairs = n_sources * n_destinations
     group = np.repeat(np.arange(n_pairs.size), n_pairs)
     within = np.arange(group.size) - np.repeat(np.cumsum(n_pairs) - n_pairs, n_pairs)
-    across = n_destination.ravel()[group]
-    source = begin[:, ends[:, 0]].ravel()[group] + within // np.maximum(across, 1)
-    destination = begin[:, ends[:, 1]].ravel()[group] + within % np.maximum(across, 1)
-    return group % len(edges), source, destination
+    across = np.maximum(n_destinations[group], 1)
+    frame, edge = group // len(edges), group % len(edges)
+    ends = np.asarray(edges, np.int64)[edge]
+    place = peaks.frame * n_nodes + peaks.channel  # sorted: where a node's peaks begin is a search away
+    source = np.searchsorted(place, frame * n_nodes + ends[:, 0]) + within // across
+    destination = np.searchsorted(place, frame * n_nodes + ends[:, 1]) + within % across
+    return group, source, destination
 
 
 def _assign(

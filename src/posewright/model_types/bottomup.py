@@ -9,7 +9,7 @@ import numpy as np
 
 from posewright.codecs.confidence_maps import draw_confidence_maps
 from posewright.codecs.grouping import group_peaks
-from posewright.codecs.part_affinity_fields import draw_part_affinity_fields, score_connections
+from posewright.codecs.part_affinity_fields import draw_part_affinity_fields, explain_connections, score_connections
 from posewright.codecs.peaks import local_peaks
 from posewright.codecs.slots import to_slots
 from posewright.errors import InputError
@@ -79,7 +79,8 @@ class BottomUp:
         n_frames, n_nodes = confmaps.shape[:2]
         peaks = local_peaks(confmaps, options.peak_threshold, options.refinement, self.sigma_cells)
         points_px = peaks.cells * np.float32(self.stride)
-        longest_px = options.max_edge_length_ratio * max(pafs.shape[-2:]) * self.paf_stride
+        ratio = options.max_edge_length_ratio
+        longest_px = None if ratio is None else ratio * max(pafs.shape[-2:]) * self.paf_stride
         instance, raw_scores = group_peaks(
             peaks,
             n_frames,
@@ -89,6 +90,9 @@ class BottomUp:
                 pafs, self.paf_stride, peaks.frame[source], edge, points_px[source], points_px[destination], longest_px
             ),
             options.min_line_score,
+            lambda frame, edge, ends: explain_connections(
+                pafs, self.paf_stride, self.paf_sigma_px2, frame, edge, points_px[ends[..., 0]], points_px[ends[..., 1]]
+            ),
         )
         points = np.full((len(raw_scores), n_nodes, 2), np.nan, np.float32)
         scores = np.full((len(raw_scores), n_nodes), np.nan, np.float32)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from posewright.errors import InputError
 from posewright.labels.skeleton import Skeleton
+from posewright.model_types.bottomup import BottomUp
 from posewright.model_types.centroid import Centroid
 from posewright.model_types.plan import ModelPlan, load_plan
 from posewright.model_types.topdown import TopDown
@@ -97,7 +98,7 @@ def load_estimator(
     plans = [load_plan(folder) for folder in folders]
     _require_method(plans)
     stages = [
-        ModelEstimator(plan, open_backend(backend, folder, plan, threads), replace(options, refinement=plan.refinement))
+        ModelEstimator(plan, open_backend(backend, folder, plan, threads), _reading(plan, options))
         for folder, plan in zip(folders, plans, strict=True)
     ]
     if len(stages) == 1:
@@ -107,6 +108,15 @@ def load_estimator(
     assert side is not None, "a model that sees crops has a crop size"
     topdown = TopDown(centroid.predict, instance.predict_crops, side, options.min_nodes)
     return TopDownEstimator(instance.skeleton, topdown, instance.classes)
+
+
+def _reading(plan: ModelPlan, options: DecodeOptions) -> DecodeOptions:
+    """Return how a model's maps are read: with its own refinement; a lone peak of bottom-up is no animal.
+
+    The peer makes instances of connections alone, too.
+    """
+    fewest = 2 if isinstance(plan.model_type, BottomUp) else 1
+    return replace(options, refinement=plan.refinement, min_nodes=max(fewest, options.min_nodes))
 
 
 def _require_method(plans: Sequence[ModelPlan]) -> None:
