@@ -15,11 +15,8 @@ from posewright.errors import InputError
 from posewright.files import read_json
 from posewright.model_types.plan import ModelPlan, load_plan
 from posewright.prediction.backends import open_backend
-from posewright.prediction.estimator import load_estimator
 from posewright.prediction.export import export_model
-from posewright.prediction.labelled import predict_labelled
-from posewright.samples.store import FrameStore
-from posewright.shapes import DecodeOptions, HeadSpec
+from posewright.shapes import HeadSpec
 
 from .small import HEADS, SWINT, UNET, make_small_data, small_recipe, train
 
@@ -43,7 +40,7 @@ def log_without_seconds(folder: Path) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("model_type", list(HEADS))
-def test_every_type_trains_exports_and_predicts(data: Path, tmp_path: Path, model_type: str) -> None:
+def test_every_type_trains_and_exports(data: Path, tmp_path: Path, model_type: str) -> None:
     folder = train(data, small_recipe(model_type), tmp_path / model_type)
     plan = load_plan(folder)
     assert plan.training["steps"] == 12
@@ -59,16 +56,6 @@ def test_every_type_trains_exports_and_predicts(data: Path, tmp_path: Path, mode
     if plan.model_type.crop_anchor is not None:
         assert plan.preprocess.crop_size_px is not None
         assert plan.preprocess.crop_size_px * plan.preprocess.scale % plan.preprocess.multiple == 0
-        return  # predicts with a centroid model only
-    store = FrameStore(data / "store" / "store.json")
-    options = DecodeOptions(peak_threshold=0.02)
-    by_torch = predict_labelled(load_estimator([folder], options, "torch"), store, store.keys[:6])
-    by_openvino = predict_labelled(load_estimator([tmp_path / "exported"], options, "openvino"), store, store.keys[:6])
-    assert by_torch.n_frames == by_openvino.n_frames == 6
-    assert len(by_torch) > 0
-    if len(by_torch) == len(by_openvino):
-        gap = np.abs(by_torch.points - by_openvino.points)
-        assert np.nanquantile(gap, 0.99) < 1e-2
 
 
 def check_backends_agree(folder: Path, exported: Path, plan: ModelPlan) -> None:
