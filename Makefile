@@ -29,7 +29,7 @@ types: $(INSTALLED)
 docs: $(INSTALLED)  ## the generated parts of config/: defaults, schemas, tables
 	python -m posewright.config.docs
 
-bench-peer: $(INSTALLED)  ## like for like with sleap-nn on ../shared/data/flies-pair; about 20 minutes on two cores
+bench-peer: $(INSTALLED)  ## like for like with sleap-nn on ../shared/data/flies-pair; about 10 minutes on two idle cores
 	python bench/flies_pair.py work/bench-peer
 
 clean:  ## what the demo and the tools made; the environment and your own results/<dataset> stay
