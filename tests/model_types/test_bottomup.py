@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from posewright.config.recipe import Recipe, load_recipe
 from posewright.errors import InputError
 from posewright.labels.skeleton import Skeleton
+from posewright.model_types import from_recipe
 from posewright.model_types.bottomup import BottomUp
 from posewright.shapes import DecodeOptions, PoseBatch, Size
 
@@ -98,3 +100,14 @@ def test_parallel_neighbours_are_not_crossed() -> None:
 def test_skeletons_that_cannot_be_grouped_are_refused_with_a_remedy(edges: tuple[tuple[int, int], ...]) -> None:
     with pytest.raises(InputError, match=r"top-down method|closes a cycle"):
         BottomUp(Skeleton(("a", "b", "c"), edges), 1, 1.0, 1, 15.0)
+
+
+def test_a_recipe_may_repeat_the_labels_edges_but_not_choose_others() -> None:
+    def recipe(edges: list[list[str]]) -> Recipe:
+        head = {"bottomup": {"pafs": {"edges": edges}}}
+        return load_recipe({"model_config": {"backbone_config": {"unet": {}}, "head_configs": head}})
+
+    skeleton = Skeleton(("a", "b", "c"), ((0, 1), (1, 2)))
+    assert from_recipe(recipe([["a", "b"], ["b", "c"]]), skeleton).output_skeleton == skeleton
+    with pytest.raises(InputError, match=r"pafs\.edges lists"):
+        from_recipe(recipe([["a", "b"]]), skeleton)

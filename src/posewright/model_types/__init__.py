@@ -41,10 +41,11 @@ def from_recipe(recipe: Recipe, skeleton: Skeleton, tracks: Collection[str] = ()
         tracks: names of the labelled animals, for the types that learn identities.
 
     Raises:
-        InputError: an anchor part or an edge names no node, bottom-up grouping cannot follow the skeleton, or the
-            identities that a type should learn are not labelled.
+        InputError: an anchor part names no node, the recipe lists other nodes or edges than the labels, bottom-up
+            grouping cannot follow the skeleton, or the identities that a type should learn are not labelled.
     """
     heads = recipe.network.head_configs
+    _refuse_other_names(recipe, skeleton)
     if heads.single_instance is not None:
         maps = heads.single_instance.confmaps
         return SingleInstance(skeleton, maps.output_stride, maps.sigma)
@@ -57,9 +58,6 @@ def from_recipe(recipe: Recipe, skeleton: Skeleton, tracks: Collection[str] = ()
         return CenteredInstance(skeleton, anchor, maps.output_stride, maps.sigma, _weight(maps.loss_weight))
     if heads.bottomup is not None:
         maps, pafs = heads.bottomup.confmaps, heads.bottomup.pafs
-        if pafs.edges is not None:
-            edges = tuple((skeleton.index(source), skeleton.index(destination)) for source, destination in pafs.edges)
-            skeleton = Skeleton(skeleton.nodes, edges, skeleton.symmetries, skeleton.name)
         return BottomUp(
             skeleton,
             maps.output_stride,
@@ -106,6 +104,17 @@ def from_json(name: str, fields: dict[str, Any]) -> ModelType:
         raise InputError(f"model type {name!r} is not known; {nearest(name, MODEL_TYPES)}")
     rebuilt = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
     return MODEL_TYPES[name](**{**rebuilt, "skeleton": Skeleton.from_json(fields["skeleton"])})
+
+
+def _refuse_other_names(recipe: Recipe, skeleton: Skeleton) -> None:
+    """A recipe may repeat the nodes and edges of the labels, as the peer writes them down, but not choose others."""
+    head = getattr(recipe.network.head_configs, recipe.model_type)
+    edges = tuple((skeleton.nodes[source], skeleton.nodes[destination]) for source, destination in skeleton.edges)
+    for field, key, own in (("confmaps", "part_names", skeleton.nodes), ("pafs", "edges", edges)):
+        listed = getattr(getattr(head, field, None), key, None)
+        if listed is not None and tuple(listed) != own:
+            place = f"model_config.head_configs.{recipe.model_type}.{field}.{key}"
+            raise InputError(f"{place} lists {list(listed)}, but the labels have {list(own)}; remove the key.")
 
 
 def _node(skeleton: Skeleton, name: str | None) -> int | None:

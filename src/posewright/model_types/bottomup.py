@@ -126,7 +126,7 @@ def check_forest(skeleton: Skeleton) -> None:
             names = f"{skeleton.nodes[source]!r} -> {skeleton.nodes[destination]!r}"
             raise InputError(
                 f"the edge {names} of skeleton {skeleton.name!r} closes a cycle, but bottom-up grouping needs a tree; "
-                "leave this edge out with `edges:` under `pafs:` of the recipe, or in the skeleton"
+                "remove this edge in the labelling tool, or use a top-down method"
             )
         joined = part[destination]
         part = [part[source] if label == joined else label for label in part]
