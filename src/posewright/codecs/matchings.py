@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 MOST_PEAKS = 4
 _NEARLY_ALL = 0.9  #: and must leave so little of the fields unexplained: on vague maps the scores are the safer judge
 _LEAST_SHARE = 0.5  #: a connection more must be seen at this part of its full size once the others are taken away
-_CLEARLY = 1e-4  #: a set must explain so much more, relatively, to replace the one with the best scores
+_CLEARLY = 1e-6  #: a set must explain so much more, relatively, to replace the one with the best scores
 
 #: (frame, edge, ends ``[group connection source-or-destination]`` as peaks) -> what the fields show at some cells
 #: ``[group cell xy]``, and what each connection would draw there ``[group connection cell xy]``
@@ -85,10 +85,11 @@ def _best(
 ) -> NDArray[np.bool_]:
     """Return the best set ``[group connection]``, or the one that was made where none is clearly better."""
     groups, connections = made.shape
-    drawn = drawn.reshape(groups, connections, -1)
+    # near-parallel limbs differ in the sixth digit, which single precision would lose in the sums
+    drawn = drawn.reshape(groups, connections, -1).astype(np.float64)
     likeness = np.einsum("gck,gk->gc", drawn, observed.reshape(groups, -1))
     overlap = np.einsum("gck,gdk->gcd", drawn, drawn)
-    chosen = sets.astype(drawn.dtype)
+    chosen = sets.astype(np.float64)
     product = np.maximum(likeness @ chosen.T, 0.0)
     length = np.einsum("sc,gcd,sd->gs", chosen, overlap, chosen)
     explained = product**2 / np.maximum(length, 1e-9)
@@ -98,17 +99,17 @@ def _best(
     best = explained.argmax(axis=1)
     now = (made[:, None, :] == sets[None, :, :]).all(axis=2).argmax(axis=1)
     rows = np.arange(groups)
-    clearly = explained[rows, best] > explained[rows, now] * (1 + _CLEARLY) + 1e-6
+    clearly = explained[rows, best] > explained[rows, now] * (1 + _CLEARLY) + _CLEARLY
     nearly_all = explained[rows, best] > _NEARLY_ALL * (observed.reshape(groups, -1) ** 2).sum(axis=1)
     return np.where((clearly & nearly_all)[:, None], sets[best], made)
 
 
 def _least_share(
-    likeness: NDArray[np.float32], overlap: NDArray[np.float32], chosen: NDArray[np.float32]
-) -> NDArray[np.float32]:
+    likeness: NDArray[np.float64], overlap: NDArray[np.float64], chosen: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Return ``[group set]``: of each connection, what the others of its set leave over for it; the least of them."""
     own = np.maximum(np.einsum("gcc->gc", overlap), 1e-9)
     others = np.einsum("gcd,sd->gsc", overlap, chosen) - own[:, None] * chosen
     share = (likeness[:, None] - others) / own[:, None]
-    least: NDArray[np.float32] = np.where(chosen[None] > 0, share, np.inf).min(axis=2)
+    least: NDArray[np.float64] = np.where(chosen[None] > 0, share, np.inf).min(axis=2)
     return least
