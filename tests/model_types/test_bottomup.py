@@ -35,12 +35,12 @@ def test_round_trip_and_noise(sigma: float, stride: int) -> None:
 
 @pytest.mark.parametrize("paf_sigma_px2", [2.0, 15.0])
 @pytest.mark.parametrize("reach_px", [24.0, 96.0])
-@pytest.mark.parametrize("n_animals", [2, 3, 4])
+@pytest.mark.parametrize("n_animals", [2, 3, 4, 6, 8])
 def test_animals_that_lie_over_one_another_are_told_apart(
     n_animals: int, reach_px: float, paf_sigma_px2: float
 ) -> None:
     """Jumbles of crossing and overlapping limbs: each drawing of the fields has but one explanation."""
-    rng, size, n_frames = np.random.default_rng(n_animals), Size(96, 96), 60
+    rng, size, n_frames = np.random.default_rng(n_animals), Size(96, 96), 120 // n_animals
     points = []
     while len(points) < n_animals * n_frames:
         centre = rng.uniform(2, 93, 2)
@@ -51,6 +51,15 @@ def test_animals_that_lie_over_one_another_are_told_apart(
             points.append(animal)
     poses = PoseBatch(np.array(points, np.float32), np.repeat(np.arange(n_frames), n_animals), n_frames)
     model_type = BottomUp(laws.SKELETON, 1, 1.0, 1, paf_sigma_px2)
+    laws.assert_same(model_type.decode(model_type.encode(poses, size), DecodeOptions()), poses, 0.02)
+
+
+@pytest.mark.parametrize("n_animals", [8, 16])
+def test_a_crowd_is_told_apart(n_animals: int) -> None:
+    """More animals than all pairs of peaks could be drawn for: those with the best scores are enough."""
+    size = Size(200, 200)
+    poses = laws.animals(5, 20, n_animals, size, 4.0, 1.01)
+    model_type = BottomUp(laws.SKELETON, 1, 1.0, 1, 15.0)
     laws.assert_same(model_type.decode(model_type.encode(poses, size), DecodeOptions()), poses, 0.02)
 
 

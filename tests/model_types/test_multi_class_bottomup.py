@@ -149,3 +149,15 @@ def test_classes_are_stable_and_as_listed() -> None:
         built(["cid", "ann"], ["cid", "cid"])
     with pytest.raises(InputError, match="give each labelled animal its own track"):
         built(["ann"])
+
+
+def test_class_maps_are_trained_where_animals_are_and_nowhere_else() -> None:
+    model_type = multi_class(laws.SKELETON, 2, 2.0, 1)
+    poses = PoseBatch(np.full((1, 7, 2), 20.0, np.float32), np.array([0]), 1, class_ids=np.array([1]))
+    targets = model_type.encode(poses, Size(40, 40))
+    wrong = {**targets, "class_maps": np.full_like(targets["class_maps"], 3.0)}
+    everywhere = model_type.loss(wrong, targets)["class_maps"]
+    wrong["class_maps"][0, :, :5, :5] = -9.0
+    np.testing.assert_allclose(model_type.loss(wrong, targets)["class_maps"], everywhere)
+    wrong["class_maps"][0, 0, 20, 20] = -9.0
+    assert model_type.loss(wrong, targets)["class_maps"] < everywhere

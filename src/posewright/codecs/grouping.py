@@ -1,8 +1,8 @@
 """Peaks and scored connections to instances, for skeletons that are forests.
 
 Along every edge of every frame the best one-to-one set of connections is chosen: by Hungarian assignment of their
-scores, a connection below the threshold being worth as much as none, and then, for few animals, by how well each set
-explains the fields as a whole (`matchings`). In a forest every chosen connection is consistent with every other, so the
+scores, a connection below the threshold being worth as much as none, and then by how well the set explains the fields
+as a whole (`matchings`). In a forest every chosen connection is consistent with every other, so the
 instances are simply the connected components: every edge counts, every part of the skeleton counts, and no order of
 edges matters (the peer follows edges from one root and loses what it cannot reach; interoperability page, 7.4).
 """
@@ -52,13 +52,8 @@ def group_peaks(
     if explain is not None:
         chosen = np.zeros(len(group), bool)
         chosen[made] = True
-        groups = np.arange(n_frames * len(edges))
         ends = np.stack([source, destination], axis=1)
-        made = np.flatnonzero(
-            better_explained(
-                chosen, n_sources, n_destinations, groups // len(edges), groups % len(edges), ends, explain
-            )
-        )
+        made = np.flatnonzero(better_explained(chosen, scores, group, len(edges), ends, explain))
     n_peaks = len(peaks.frame)
     graph = coo_array((np.ones(len(made)), (source[made], destination[made])), shape=(n_peaks, n_peaks))
     n_instances, label = connected_components(graph, directed=False)

@@ -1,27 +1,36 @@
-"""Which connections of one edge explain the drawn fields best: an exact choice for the few animals of a cluster.
+"""Which connections of one edge explain the drawn fields best, for any number of animals.
 
 The score of a connection looks along one line only. Where limbs of several animals cross, run side by side or over one
 another, their fields add up, and a wrong set of connections can score better than the right one. What cannot be
-mistaken is the whole: drawn again, the right set gives the fields that were read. So every possible set of one-to-one
-connections between the peaks of one edge in one frame is drawn on the lines between them, and the one whose drawing is
-most like the reading wins: the largest squared inner product for its own length (a matched filter, which does not mind
-fields that are weaker than drawn ones). On clean maps this is exact, by Cauchy and Schwarz. On the vague maps of a
-network in its first minutes it is not better than the scores, so it decides only where it explains nearly everything.
+mistaken is the whole: the fields are the sum of what the true connections draw. So every possible connection between
+the peaks of one edge in one frame is drawn, and the fields that were read are divided among the drawings by least
+squares: on clean maps the share of a true connection is 1, of any other 0, however many animals lie over one another.
+The one-to-one set with the largest shares replaces that of the scores where it explains the fields better (by the
+matched filter: the largest squared inner product for its own length, which does not mind fields that are weaker than
+drawn ones) and explains nearly all of them. On the vague maps of a network in its first minutes it does not, and the
+scores decide.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
-#: Peaks of one node in one frame up to which all sets of connections are tried: 4 by 4 peaks have 209.
-MOST_PEAKS = 4
-_NEARLY_ALL = 0.9  #: and must leave so little of the fields unexplained: on vague maps the scores are the safer judge
-_LEAST_SHARE = 0.5  #: a connection more must be seen at this part of its full size once the others are taken away
+#: The fields are divided among all connections of one edge in one frame up to so many (those of ten animals); of more,
+#: among those with the best scores, ...
+_ALL_CONNECTIONS = 100
+_PER_PEAK = 12  #: ... this many for each peak, if that is more.
+_NEARLY_ALL = 0.9  #: a set must explain so much of the fields: on vague maps the scores are the safer judge
+_LEAST_SHARE = 0.5  #: a connection is seen when this share of its full size falls to it
 _CLEARLY = 1e-6  #: a set must explain so much more, relatively, to replace the one with the best scores
+#: Part of the drawings' mean squared length that steadies the least squares: where two drawings are nearly equal, or
+#: the peaks are some hundredths of a cell off, shares do not run away. Ten times more misreads some of eight animals.
+_RIDGE = 1e-4
+_NUMBERS_AT_ONCE = 4_000_000  #: drawn numbers in memory at a time
 
 #: (frame, edge, ends ``[group connection source-or-destination]`` as peaks) -> what the fields show at some cells
 #: ``[group cell xy]``, and what each connection would draw there ``[group connection cell xy]``
@@ -30,86 +39,87 @@ Explain = Callable[
 ]
 
 
-@cache
-def one_to_one_sets(n_sources: int, n_destinations: int) -> NDArray[np.bool_]:
-    """Return all sets of one-to-one connections ``[set source*destination]``, the empty one first."""
-    sets = [np.zeros((n_sources, n_destinations), bool)]
-    for source in range(n_sources):
-        for made in list(sets):
-            for destination in np.flatnonzero(~made.any(axis=0)):
-                more = made.copy()
-                more[source, destination] = True
-                sets.append(more)
-    return np.stack(sets).reshape(len(sets), -1)
-
-
 def better_explained(
     made: NDArray[np.bool_],
-    n_sources: NDArray[np.int64],
-    n_destinations: NDArray[np.int64],
-    frame: NDArray[np.int64],
-    edge: NDArray[np.int64],
+    scores: NDArray[np.float32],
+    group: NDArray[np.int64],
+    n_edges: int,
     ends: NDArray[np.int64],
     explain: Explain,
 ) -> NDArray[np.bool_]:
-    """Return which connections are made after the sets of each group have been compared.
+    """Return which connections are made after the fields of each group have been divided among them.
 
     Args:
-        made: ``[connection]``, those of the best scores; connections of a group (one edge in one frame) follow one
-            another, source by source.
-        n_sources: ``[group]`` peaks at the edge's source.
-        n_destinations: ``[group]`` peaks at its destination.
-        frame: ``[group]``.
-        edge: ``[group]``.
+        made: ``[connection]``, those of the best scores.
+        scores: ``[connection]``.
+        group: ``[connection]``, sorted: ``frame * n_edges + edge``.
+        n_edges: edges of the skeleton.
         ends: ``[connection 2]``, source and destination peaks.
         explain: reads the fields and draws connections.
 
-    A set never has fewer connections than the scores made, and more only where each of them is plainly seen: whether a
-    limb is there at all is the scores' business, but for limbs whose fields cancel each other.
+    A set never has fewer connections than the scores made: whether a limb is there at all is the scores' business, but
+    for limbs whose fields cancel each other.
     """
     made = made.copy()
-    begin = np.cumsum(n_sources * n_destinations) - n_sources * n_destinations
-    several = (n_sources * n_destinations > 1) & (np.maximum(n_sources, n_destinations) <= MOST_PEAKS)
-    shapes = np.unique(np.stack([n_sources[several], n_destinations[several]], axis=1), axis=0)
-    for sources, destinations in shapes.tolist():
-        groups = np.flatnonzero(several & (n_sources == sources) & (n_destinations == destinations))
-        connections = begin[groups, None] + np.arange(sources * destinations)
-        observed, drawn = explain(frame[groups], edge[groups], ends[connections])
-        sets = one_to_one_sets(sources, destinations)
-        made[connections] = _best(made[connections], sets, observed, drawn)
+    groups, first, count = np.unique(group, return_index=True, return_counts=True)
+    for size in np.unique(count[count > 1]).tolist():
+        kept = min(size, max(_ALL_CONNECTIONS, _PER_PEAK * math.isqrt(size)))
+        alike = np.flatnonzero(count == size)
+        for some in np.array_split(alike, math.ceil(len(alike) * 20 * kept**2 / _NUMBERS_AT_ONCE)):
+            connections = first[some, None] + np.arange(size)
+            if kept < size:
+                best = np.argpartition(-scores[connections], kept - 1, axis=1)[:, :kept]
+                connections = np.take_along_axis(connections, best, axis=1)
+            frame, edge = np.divmod(groups[some], n_edges)
+            observed, drawn = explain(frame, edge, ends[connections])
+            made[connections] = _best(made[connections], ends[connections], observed, drawn)
     return made
 
 
 def _best(
-    made: NDArray[np.bool_], sets: NDArray[np.bool_], observed: NDArray[np.float32], drawn: NDArray[np.float32]
+    made: NDArray[np.bool_], ends: NDArray[np.int64], observed: NDArray[np.float32], drawn: NDArray[np.float32]
 ) -> NDArray[np.bool_]:
-    """Return the best set ``[group connection]``, or the one that was made where none is clearly better."""
+    """Return the set of largest shares ``[group connection]``, or the one that was made where it is no clear gain."""
     groups, connections = made.shape
     # near-parallel limbs differ in the sixth digit, which single precision would lose in the sums
     drawn = drawn.reshape(groups, connections, -1).astype(np.float64)
-    likeness = np.einsum("gck,gk->gc", drawn, observed.reshape(groups, -1))
-    overlap = np.einsum("gck,gdk->gcd", drawn, drawn)
-    chosen = sets.astype(np.float64)
-    product = np.maximum(likeness @ chosen.T, 0.0)
-    length = np.einsum("sc,gcd,sd->gs", chosen, overlap, chosen)
-    explained = product**2 / np.maximum(length, 1e-9)
-    share = _least_share(likeness, overlap, chosen)
-    more = sets.sum(axis=1)[None, :] - made.sum(axis=1)[:, None]
-    explained[(more < 0) | ((more > 0) & (share < _LEAST_SHARE))] = -1.0
-    best = explained.argmax(axis=1)
-    now = (made[:, None, :] == sets[None, :, :]).all(axis=2).argmax(axis=1)
-    rows = np.arange(groups)
-    clearly = explained[rows, best] > explained[rows, now] * (1 + _CLEARLY) + _CLEARLY
-    nearly_all = explained[rows, best] > _NEARLY_ALL * (observed.reshape(groups, -1) ** 2).sum(axis=1)
-    return np.where((clearly & nearly_all)[:, None], sets[best], made)
+    observed = observed.reshape(groups, -1)
+    likeness = np.einsum("gck,gk->gc", drawn, observed)
+    overlap = drawn @ drawn.transpose(0, 2, 1)
+    steady = _RIDGE * np.einsum("gcc->g", overlap) / connections + 1e-9
+    shares = np.linalg.solve(overlap + steady[:, None, None] * np.eye(connections), likeness[..., None])[..., 0]
+    chosen = np.stack([_one_to_one(*group) for group in zip(shares, ends, strict=True)])
+    gain, before = _explained(chosen, likeness, overlap), _explained(made, likeness, overlap)
+    clearly = gain > before * (1 + _CLEARLY) + _CLEARLY
+    nearly_all = gain > _NEARLY_ALL * (observed.astype(np.float64) ** 2).sum(axis=1)
+    complete = chosen.sum(axis=1) >= made.sum(axis=1)
+    return np.where((clearly & nearly_all & complete)[:, None], chosen, made)
 
 
-def _least_share(
-    likeness: NDArray[np.float64], overlap: NDArray[np.float64], chosen: NDArray[np.float64]
+def _one_to_one(shares: NDArray[np.float64], ends: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return the one-to-one set ``[connection]`` with the largest sum of shares, each of them large enough."""
+    seen = np.flatnonzero(shares > _LEAST_SHARE)
+    chosen = np.zeros(len(shares), bool)
+    sources, row = np.unique(ends[seen, 0], return_inverse=True)
+    destinations, column = np.unique(ends[seen, 1], return_inverse=True)
+    if len(sources) == len(destinations) == len(seen):
+        chosen[seen] = True
+        return chosen
+    gain = np.zeros((len(sources), len(destinations)))
+    gain[row, column] = shares[seen]
+    place = np.full(gain.shape, -1)
+    place[row, column] = seen
+    found = place[linear_sum_assignment(gain, maximize=True)]
+    chosen[found[found >= 0]] = True
+    return chosen
+
+
+def _explained(
+    chosen: NDArray[np.bool_], likeness: NDArray[np.float64], overlap: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return ``[group set]``: of each connection, what the others of its set leave over for it; the least of them."""
-    own = np.maximum(np.einsum("gcc->gc", overlap), 1e-9)
-    others = np.einsum("gcd,sd->gsc", overlap, chosen) - own[:, None] * chosen
-    share = (likeness[:, None] - others) / own[:, None]
-    least: NDArray[np.float64] = np.where(chosen[None] > 0, share, np.inf).min(axis=2)
-    return least
+    """Return how much of the squared fields a set explains ``[group]``, at its best common strength."""
+    weight = chosen.astype(np.float64)
+    product = np.maximum((likeness * weight).sum(axis=1), 0.0)
+    length = np.einsum("gc,gcd,gd->g", weight, overlap, weight)
+    explained: NDArray[np.float64] = product**2 / np.maximum(length, 1e-9)
+    return explained

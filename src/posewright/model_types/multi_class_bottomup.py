@@ -71,16 +71,21 @@ class MultiClassBottomUp:
         }
 
     def loss(self, outputs: Maps, targets: Maps, weights: Array | None = None) -> dict[str, Array]:
-        """Return the mean squared errors of both, the class maps' after the sigmoid.
+        """Return the mean squared errors of both, the class maps' after the sigmoid and where an animal is.
 
-        Squared errors as the peer has them: both losses are of one size, so the peer's loss weights keep their
-        meaning. A cross-entropy would be some fifty times larger and take the network from the nodes.
+        Class maps are read at nodes only, so elsewhere they may be anything. The peer trains them on the background
+        too (interoperability page, 5.4), of which there is so much more that on flies-pair all maps, and with them the
+        features that both heads share, ended at zero. Squared errors keep both losses of one size and the peer's loss
+        weights their meaning; a cross-entropy would be some fifty times larger and take the network from the nodes.
         """
         xp = array_api_compat.array_namespace(outputs["class_maps"])
         shares = 0.5 * (xp.tanh(0.5 * outputs["class_maps"]) + 1.0)  # the sigmoid, without overflow
+        claimed = xp.sum(targets["class_maps"], axis=1, keepdims=True) > 0
         losses = {
             "confmaps": mean_squared_error(outputs["confmaps"], targets["confmaps"], weights),
-            "class_maps": mean_squared_error(shares, targets["class_maps"], weights),
+            "class_maps": mean_squared_error(
+                xp.where(claimed, shares, targets["class_maps"]), targets["class_maps"], weights
+            ),
         }
         return total_loss(losses, {"confmaps": self.loss_weight, "class_maps": self.class_loss_weight})
 
