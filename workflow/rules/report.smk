@@ -7,6 +7,7 @@ rule build_report:
         metrics=lambda w: evaluations(SIDE_OF_PAGE[w.page], w.dataset),
         status=STATUS,
         store="results/{dataset}/store.json",
+        plan=plan_file("{dataset}", 0),
     output:
         page="results/{dataset}/report/{page}.html",
     log:
