@@ -197,6 +197,10 @@ class Plan:
         """Return the recipes that a method trains; none when it comes with models."""
         return list(self.project.methods[method].recipes or ())
 
+    def method_types(self) -> str:
+        """Return method -> type as JSON."""
+        return canonical_json({name: method.type for name, method in self.project.methods.items()})
+
     def method_folders(self, method: str) -> list[str]:
         """Return the model folders that a method comes with; none when it is trained here."""
         return [str(model.path) for model in self.project.methods[method].models or ()]

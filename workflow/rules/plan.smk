@@ -2,10 +2,10 @@
 
 
 rule plan_recipe:
-    # The labels come with split.json, which changes whenever they do; no other side of the split is named here.
+    # Of the split only the train side is an input: nothing that is held back can reach a plan.
     input:
         split="results/{dataset}/split/fold{fold}/split.json",
-        labels=ancient("results/{dataset}/split/fold{fold}/train.slp"),
+        labels="results/{dataset}/split/fold{fold}/train.slp",
         store="results/{dataset}/store.json",
     output:
         plan="results/{dataset}/plan/fold{fold}/plan.json",

@@ -52,7 +52,8 @@ def _facts(measured: LabelStatistics) -> list[str]:
     hidden = sorted(zip(measured.visibility, measured.nodes, strict=True))[:3]
     facts = [
         f"{_counted(measured.frames, 'frame')} of {_counted(measured.videos, 'recording')}, up to "
-        f"{measured.image.width} x {measured.image.height} px; {measured.n_animals} animals (animals in frames: {counts}).",
+        f"{measured.image.width} x {measured.image.height} px; {measured.n_animals} animals (animals in frames: "
+        f"{counts}).",
         f"Body length {length.p50:.3g} px (middle 80 %: {length.p10:.3g} to {length.p90:.3g}); {len(measured.nodes)} "
         f"nodes, {spacing.p50:.3g} px from the nearest other one ({spacing.p10:.3g} to {spacing.p90:.3g}).",
         f"Least visible nodes: {', '.join(f'{node} {percent(part)}' for part, node in hidden)}.",

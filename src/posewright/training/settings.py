@@ -44,7 +44,7 @@ _SIGMA_CELLS = (1.5, 2.5)  #: narrower bumps fall between cells, wider ones blur
 _PAF_HALF_PX = (3.0, 8.0)  #: half the width of a drawn limb
 _PAF_HALF_OF_SIGMA = 1.085  #: half maximum of a field, in roots of its sigma
 _VISIBLE = 0.95  #: of the animals, for an anchor
-_CENTRAL = 0.25  #: body lengths from the middle, for an anchor
+_CENTRAL = 0.15  #: body lengths from the middle, for an anchor
 _ALIGNED = 0.6  #: alignment of the animals above which there is an upright
 _EVEN_SIZES = 1.4  #: ratio of large to small animals
 
@@ -128,7 +128,7 @@ def _anchor(draft: _Draft) -> str | None:
     else:
         node = measured.nodes[best]
         why = (
-            f"{node} is visible on {percent(measured.visibility[best])} of the animals and the most central of such "
+            f"The node {node} is visible on {percent(measured.visibility[best])} of the animals and the most central of such "
             f"nodes, {measured.centrality[best]:.2g} body lengths from the middle (median)."
         )
     found: str | None = draft.settle(draft.head("confmaps.anchor_part"), node, why)
