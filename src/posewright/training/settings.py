@@ -128,8 +128,8 @@ def _anchor(draft: _Draft) -> str | None:
     else:
         node = measured.nodes[best]
         why = (
-            f"The node {node} is visible on {percent(measured.visibility[best])} of the animals and the most central of such "
-            f"nodes, {measured.centrality[best]:.2g} body lengths from the middle (median)."
+            f"The node {node} is visible on {percent(measured.visibility[best])} of the animals, and the most central "
+            f"such node, {measured.centrality[best]:.2g} body lengths from the middle (median)."
         )
     found: str | None = draft.settle(draft.head("confmaps.anchor_part"), node, why)
     return found
