@@ -14,6 +14,7 @@ def main() -> None:
     words.add_argument("--status", type=Path, help="table of what became of every video")
     words.add_argument("--store", type=Path, required=True, help="store.json of the decoded frames")
     words.add_argument("--title", required=True, help="headline of the page")
+    words.add_argument("--types", type=door.mapping, default={}, metavar="JSON", help="method -> its type")
     words.add_argument("--out", type=Path, required=True, help="the page")
     given = words.parse_args()
     build_report(
@@ -23,6 +24,7 @@ def main() -> None:
         store=given.store,
         title=given.title,
         out=given.out,
+        types=given.types,
     )
 
 

@@ -11,6 +11,7 @@ from posewright.training.train import train_model
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--recipe", type=door.mapping, required=True, metavar="JSON", help="the resolved recipe")
+    words.add_argument("--plan", type=Path, help="plan.json, for a recipe that says auto")
     words.add_argument("--split", type=Path, required=True, help="folder of the split")
     words.add_argument("--store", type=Path, required=True, help="store.json of the decoded frames")
     words.add_argument("--seed", type=int, default=0, help="seed of weights, order and augmentation")
@@ -25,6 +26,7 @@ def main() -> None:
         seed=given.seed,
         work=given.work,
         out=given.out,
+        plan=given.plan,
     )
 
 

@@ -204,3 +204,19 @@ def test_the_split_that_is_checked_is_the_one_that_will_be_made(shared_data: Pat
     assert remembered.items() <= made.places.items()
     assert read_json(tmp_path / "check.json")["split"][0]["digest"] == made.digest
     assert made.digest != split_labels(labels, by="block", val=0.1, test=0.2).digest
+
+
+def test_recipes_are_checked_with_the_values_of_the_plan(shared_data: Path, tmp_path: Path) -> None:
+    labels = [shared_data / "flies-pair" / "labels.slp"]
+    methods = {"topdown": {"type": "topdown", "recipes": ["centroid", "instance"]}}
+    recipes = {
+        "centroid": recipe(tmp_path, "centroid", "centroid", {"anchor_part": "thorax"}),
+        "instance": recipe(tmp_path, "instance", "centered_instance", {"anchor_part": "auto"}, crop_size="auto"),
+    }
+    check(tmp_path, labels, methods, recipes=recipes)  # the plan's anchor is the thorax too
+    (tmp_path / "check.json").unlink()
+    recipes["centroid"] = recipe(tmp_path, "centroid", "centroid", {"anchor_part": "head"})
+    assert "centroid has 'head', instance has 'thorax'" in faults(tmp_path, labels, methods, recipes=recipes)
+    recipes["bottomup"] = recipe(tmp_path, "bottomup", "bottomup", {"anchor_part": "auto"})
+    methods["bottomup"] = {"type": "bottomup", "recipes": ["bottomup"]}
+    assert "which makes no use of it" in faults(tmp_path, labels, methods, recipes=recipes)

@@ -26,6 +26,8 @@ def test_init_writes_a_project_that_is_valid(tmp_path: Path, monkeypatch: pytest
     for path in project.recipes.values():
         load_recipe(Path(path))
     assert Path(project.videos or "").is_file()
+    example = load_project(Path("config/examples/try_both.yaml"))
+    assert all(load_recipe(Path(path)).auto for path in example.recipes.values())
 
 
 def test_init_replaces_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

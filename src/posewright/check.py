@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from posewright.check_recipes import check_frame_sizes, check_methods, used_recipes
+from posewright.check_recipes import check_frame_sizes, check_methods, planned_recipes, used_recipes
 from posewright.config.project import DatasetConfig, ProjectConfig
 from posewright.config.sheet import VideoRow
 from posewright.errors import InputError, nearest
@@ -54,7 +54,9 @@ def check_inputs(project: ProjectConfig, dataset: str, out: Path, table: Path | 
     if labels is not None:
         videos = [_video(video, index, labels, findings) for index, video in enumerate(labels.videos)]
         splits = _splits(project, labels, rows, table, findings)
-        check_methods(project, recipes, splits[0].train if splits else labels, findings)
+        train = splits[0].train if splits else labels
+        recipes = planned_recipes(recipes, train, videos, findings)
+        check_methods(project, recipes, train, findings)
         check_frame_sizes(project, recipes, videos, findings)
         facts |= {"labels": _facts(labels, videos), "split": [_split_facts(split) for split in splits]}
     findings.raise_if_any()

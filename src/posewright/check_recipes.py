@@ -14,6 +14,9 @@ from posewright.labels.identities import identities_fault
 from posewright.labels.measure import crop_fault, measured_crop_px, most_animals, node_reach_px
 from posewright.labels.model import LabelSet
 from posewright.labels.skeleton import Skeleton
+from posewright.labels.statistics import measure_labels
+from posewright.shapes import Size
+from posewright.training.recipe_plan import filled_in
 
 
 def used_recipes(project: ProjectConfig, findings: Findings) -> dict[str, Recipe]:
@@ -21,6 +24,21 @@ def used_recipes(project: ProjectConfig, findings: Findings) -> dict[str, Recipe
     used = sorted({name for method in project.methods.values() for name in method.recipes or ()})
     read = {name: findings.attempt(lambda name=name: load_recipe(project.recipes[name])) for name in used}  # type: ignore[misc]
     return {name: recipe for name, recipe in read.items() if recipe is not None}
+
+
+def planned_recipes(
+    recipes: dict[str, Recipe], train: LabelSet, videos: list[dict[str, Any]], findings: Findings
+) -> dict[str, Recipe]:
+    """Return the recipes with the plan's values where they say ``auto``; one that no plan can fill is told."""
+    sizes = [Size(*video["size"][:2]) for video in videos if video["size"] is not None]
+    if not sizes or not any(recipe.auto for recipe in recipes.values()):
+        return {name: recipe for name, recipe in recipes.items() if not recipe.auto}
+    measured = measure_labels(train, sizes)
+    filled = {
+        name: findings.attempt(lambda recipe=recipe: filled_in(recipe, measured))  # type: ignore[misc]
+        for name, recipe in recipes.items()
+    }
+    return {name: recipe for name, recipe in filled.items() if recipe is not None}
 
 
 def check_methods(project: ProjectConfig, recipes: dict[str, Recipe], labels: LabelSet, findings: Findings) -> None:
@@ -138,27 +156,13 @@ def _check_edges(place: str, head: BottomUpHead, skeleton: Skeleton, findings: F
             "the skeleton has no edges, and bottom-up joins nodes along edges",
             "add edges in the labelling tool, or use top-down",
         )
-    ring = edge_closing_a_ring(skeleton)
+    ring = skeleton.ring
     if ring is not None:
         findings.add(
             place,
             f"the skeleton's edges form a ring, closed by {ring[0]} - {ring[1]}",
             "remove an edge of it in the labelling tool, or use top-down",
         )
-
-
-def edge_closing_a_ring(skeleton: Skeleton) -> tuple[str, str] | None:
-    """Return the first edge that joins two nodes joined already, or None for a forest."""
-    root = list(range(len(skeleton.nodes)))
-
-    def find(node: int) -> int:
-        return node if root[node] == node else find(root[node])
-
-    for a, b in skeleton.edges:
-        if find(a) == find(b):
-            return skeleton.nodes[a], skeleton.nodes[b]
-        root[find(a)] = find(b)
-    return None
 
 
 def _check_crop(where: str, recipe: Recipe, labels: LabelSet, anchor: int | None, findings: Findings) -> None:

@@ -189,9 +189,17 @@ class Plan:
         """Return the whole resolved recipe, with workers and devices."""
         return canonical_json(self.recipes[recipe].to_json())
 
+    def plan_words(self, recipe: str, plan: str) -> list[str]:
+        """Return the words that give a training the plan; none for a recipe without ``auto``, which must not see it."""
+        return ["--plan", plan] if self.recipes[recipe].auto else []
+
     def method_recipes(self, method: str) -> list[str]:
         """Return the recipes that a method trains; none when it comes with models."""
         return list(self.project.methods[method].recipes or ())
+
+    def method_types(self) -> str:
+        """Return method -> type as JSON."""
+        return canonical_json({name: method.type for name, method in self.project.methods.items()})
 
     def method_folders(self, method: str) -> list[str]:
         """Return the model folders that a method comes with; none when it is trained here."""
@@ -295,6 +303,11 @@ class Plan:
 def release_file(dataset: str, release: str) -> str:
     """Return the path of a release's one file that rules name."""
     return f"results/{dataset}/releases/{release}/release.json"
+
+
+def plan_file(dataset: str, fold: int | str) -> str:
+    """Return the path of what the training labels of a fold suggest."""
+    return f"results/{dataset}/plan/fold{fold}/plan.json"
 
 
 def groups_file(dataset: str) -> str:

@@ -36,11 +36,12 @@ SHEET = "video\tpath\n"
 
 
 def write_project(folder: Path, recipes: Path) -> None:
-    """Write ``videos.tsv`` and ``config/{config.yaml,recipes/}`` into ``folder``; nothing that exists is replaced.
+    """Write ``videos.tsv`` and ``config/{config.yaml,recipes/,examples/}``; nothing that exists is replaced.
 
     Args:
         folder: of the new project.
-        recipes: the recipes to copy, named ``<model type>.<backbone>.yaml``.
+        recipes: folder of the recipes to copy, named ``<model type>.<backbone>.yaml``, with those that leave their
+            settings to the plan in ``auto`` below it and whole configs in ``../examples``.
     """
     config = folder / "config"
     if config.exists():
@@ -49,6 +50,8 @@ def write_project(folder: Path, recipes: Path) -> None:
     for recipe in copied:
         (config / "recipes").mkdir(parents=True, exist_ok=True)
         shutil.copyfile(recipe, config / "recipes" / recipe.name)
+    shutil.copytree(recipes / "auto", config / "recipes" / "auto")
+    shutil.copytree(recipes.parent / "examples", config / "examples")
     listed = "\n".join(f"  {_name(recipe)}: config/recipes/{recipe.name}" for recipe in copied)
     write_text(config / "config.yaml", CONFIG.replace("RECIPES", listed))
     write_text(folder / "videos.tsv", SHEET)

@@ -80,10 +80,11 @@ def make_small_data(folder: Path, n_animals: int = 2) -> None:
     store_frames(labels, folder / "store" / "store.json")
 
 
-def train(data: Path, recipe: Recipe, out: Path, seed: int = 0) -> Path:
+def train(data: Path, recipe: Recipe, out: Path, seed: int = 0, plan: Path | None = None) -> Path:
     """Train on the data of `make_small_data`; return the model folder."""
+    work = out.parent / f"work-{out.name}"
     with one_thread():
-        train_model(recipe, data / "split", data / "store" / "store.json", seed, out.parent / f"work-{out.name}", out)
+        train_model(recipe, data / "split", data / "store" / "store.json", seed, work, out, plan)
     return out
 
 

@@ -39,6 +39,8 @@ def main() -> None:
     for path in [out / name for name in FILES_IN[stage]] if stage in FILES_IN else [out]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
+    if stage == "plan_recipe":
+        out.with_suffix(".md").write_text(content)
     if stage == "store_frames" and "index" in given:
         Path(given["index"]).write_text(content)
 

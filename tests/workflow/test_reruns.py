@@ -63,6 +63,22 @@ def test_a_sigma_retrains_that_model_and_redoes_what_depends_on_it(finished: Pro
     assert finished.dry_run().nothing
 
 
+def test_only_recipes_that_say_auto_depend_on_the_plan(finished: Project) -> None:
+    plan = finished.folder / "results/flies/plan/fold0/plan.json"
+    plan.write_text("another plan")
+    assert finished.dry_run().rules == {"build_report"}
+    recipe = finished.recipe("instance")
+    recipe.write_text(recipe.read_text().replace("sigma: 2.5", "sigma: auto"))
+    done = finished.dry_run()
+    assert [job for job in done.jobs if job.startswith("train_model")] == ["train_model[flies instance 0 0]"]
+    assert "plan_recipe" not in done.rules
+    finished.run()
+    assert finished.dry_run().nothing
+    plan.write_text("yet another plan")
+    done = finished.dry_run()
+    assert [job for job in done.jobs if job.startswith("train_model")] == ["train_model[flies instance 0 0]"]
+
+
 def test_labels_saved_again_redo_nothing(finished: Project) -> None:
     labels = finished.folder / "labels.slp"
     sleap_io.load_slp(str(labels), open_videos=False).save(str(labels), verbose=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,13 +16,11 @@ from posewright.config.stages import STAGE_VERSION
 
 from .tiny_project import ROOT, Project, write_yaml
 
-#: Stages of the architecture that have no rule yet.
-NOT_YET = {"plan_recipe"}
 RULES = "\n".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
 
 
 def stages() -> set[str]:
-    return set(STAGE_VERSION) - NOT_YET
+    return set(STAGE_VERSION)
 
 
 def test_everything_is_in_the_graph(fresh: Project) -> None:
@@ -29,6 +28,19 @@ def test_everything_is_in_the_graph(fresh: Project) -> None:
     assert done.rules == stages()
     assert len([job for job in done.jobs if job.startswith("train_model")]) == 3
     assert len([job for job in done.jobs if job.startswith("publish_video")]) == 5
+
+
+def test_the_plan_alone_trains_nothing(fresh: Project) -> None:
+    assert fresh.dry_run("plan").rules - {"plan"} == {"check_inputs", "split_labels", "store_frames", "plan_recipe"}
+
+
+def test_the_shipped_example_plans_and_compares_both_methods(fresh: Project) -> None:
+    shutil.copytree(ROOT / "config" / "recipes" / "auto", fresh.folder / "config" / "recipes" / "auto")
+    shutil.copytree(ROOT / "config" / "examples", fresh.folder / "config" / "examples")
+    jobs = fresh.dry_run("--configfile", "config/examples/try_both.yaml").jobs
+    assert "plan_recipe[mydata 0]" in jobs
+    assert {f"train_model[mydata {recipe} 0 2]" for recipe in ("centroid", "centered_instance", "bottomup")} < set(jobs)
+    assert "compare_methods[mydata val]" in jobs
 
 
 def python(code: str, folder: Path) -> str:

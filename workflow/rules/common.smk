@@ -11,7 +11,7 @@ from snakemake.exceptions import WorkflowError
 from posewright.config.stages import STAGE_VERSION
 from posewright.errors import InputError
 from posewright.files import canonical_json
-from posewright.plan import Plan, groups_file
+from posewright.plan import Plan, groups_file, plan_file
 from posewright.site import Site
 from posewright.status import failed_fraction, read_status, summary
 
@@ -114,6 +114,11 @@ def evaluations(side, dataset=None):
         for fold in PLAN.folds()
         for seed in PLAN.seeds_of(method)
     ]
+
+
+def plans():
+    """Return what the labels suggest, of every dataset that has labels."""
+    return [plan_file(dataset, fold) for dataset in PLAN.labelled for fold in PLAN.folds()]
 
 
 def compared():

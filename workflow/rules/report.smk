@@ -7,6 +7,7 @@ rule build_report:
         metrics=lambda w: evaluations(SIDE_OF_PAGE[w.page], w.dataset),
         status=STATUS,
         store="results/{dataset}/store.json",
+        plan=plan_file("{dataset}", 0),
     output:
         page="results/{dataset}/report/{page}.html",
     log:
@@ -25,10 +26,12 @@ rule build_report:
         labels=untracked(lambda w: PLAN.dataset_json(w.dataset)),
         version=STAGE_VERSION["build_report"],
         side=lambda w: SIDE_OF_PAGE[w.page],
+        types=PLAN.method_types(),
         results=subpath(output.page, ancestor=2),
     shell:
         'python "$POSEWRIGHT/scripts/store_frames.py" --if-missing --dataset {params.labels:q} --out {params.store:q}'
         " > {log:q} 2>&1; "
         'python "$POSEWRIGHT/scripts/build_report.py" --results {params.results:q} --side {params.side}'
         " --status {input.status:q} --store {params.store:q} --title {wildcards.dataset:q}"
+        " --types {params.types:q}"
         " --out {output.page:q} >> {log:q} 2>&1"

@@ -7,6 +7,7 @@ rule train_model:
         split="results/{dataset}/split/fold{fold}/split.json",
         labels=ancient(multiext("results/{dataset}/split/fold{fold}/", "train.slp", "val.slp")),
         store="results/{dataset}/store.json",
+        plan=lambda w: PLAN.plan_words(w.recipe, plan_file(w.dataset, w.fold))[1:],
     output:
         model="results/{dataset}/models/{recipe}/fold{fold}_seed{seed}/model.json",
         checkpoint="results/{dataset}/models/{recipe}/fold{fold}_seed{seed}/best.ckpt",
@@ -30,7 +31,9 @@ rule train_model:
         store=untracked(store_of),
         labels=untracked(lambda w: PLAN.dataset_json(w.dataset)),
         science=lambda w: PLAN.recipe_identity(w.recipe),
-        recipe=untracked(lambda w: PLAN.recipe_json(w.recipe)),
+        recipe=untracked(
+            lambda w: [PLAN.recipe_json(w.recipe), *PLAN.plan_words(w.recipe, plan_file(w.dataset, w.fold))]
+        ),
         work=untracked(lambda w: f"{WORK}/train/{w.dataset}"),
         split=subpath(input.split, parent=True),
         out=subpath(output.model, parent=True),

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from posewright.config.auto import OrAuto
 from posewright.config.sections import Section
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -33,9 +34,9 @@ class Preprocessing(Section):
     """Height in pixels all frames are matched to; null: that of the largest training frame."""
     max_width: Count | None = None
     """Width in pixels all frames are matched to; null: that of the largest training frame."""
-    scale: Positive = 1.0
+    scale: Annotated[Positive, OrAuto()] = 1.0
     """Factor by which images are resized before the network."""
-    crop_size: Count | None = None
+    crop_size: Annotated[Count | None, OrAuto()] = None
     """Side of the square crop around each animal, in pixels before `scale`; null: measured from the training labels."""
     min_crop_size: Count | None = 100
     """Lower bound of a measured crop size, in pixels; null: none."""
@@ -86,15 +87,15 @@ class Intensity(Section):
 class Geometric(Section):
     """Movements of image and points together, in one resampling; every `*_p` is the probability for an image."""
 
-    rotation_min: float = -15.0
+    rotation_min: Annotated[float, OrAuto()] = -15.0
     """Smallest rotation, in degrees."""
-    rotation_max: float = 15.0
+    rotation_max: Annotated[float, OrAuto()] = 15.0
     """Largest rotation, in degrees."""
     rotation_p: Probability | None = 1.0
     """Probability of a rotation."""
-    scale_min: Positive = 0.9
+    scale_min: Annotated[Positive, OrAuto()] = 0.9
     """Smallest magnification."""
-    scale_max: Positive = 1.1
+    scale_max: Annotated[Positive, OrAuto()] = 1.1
     """Largest magnification."""
     scale_p: Probability | None = 1.0
     """Probability of a magnification."""
@@ -116,7 +117,7 @@ class Geometric(Section):
     """Largest height to width ratio of the erased area."""
     erase_p: Probability = 0.0
     """Probability of erasing an area."""
-    flip_p: Probability = 0.0
+    flip_p: Annotated[Probability, OrAuto()] = 0.0
     """Probability of a mirror image; left and right nodes change names by the skeleton's symmetries."""
 
     @model_validator(mode="after")

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from posewright.config.auto import OrAuto
 from posewright.config.data import Count, NotNegative, Positive
 from posewright.config.sections import Section
 
@@ -57,7 +58,7 @@ class UNet(Section):
     """Channels of the first level."""
     filters_rate: Positive = 1.5
     """Factor by which channels grow from level to level."""
-    max_stride: Stride = 16
+    max_stride: Annotated[Stride, OrAuto()] = 16
     """Input pixels per cell at the deepest level, a power of two; sets how far the network sees around a pixel."""
     stem_stride: int | None = None
     """Stride of a stem before the encoder; only null is available."""
@@ -197,11 +198,11 @@ class ConfidenceMaps(Section):
 
     part_names: Names | None = None
     """Nodes; null: all of the skeleton, in its order (no other choice is allowed)."""
-    anchor_part: str | None = None
+    anchor_part: Annotated[str | None, OrAuto()] = None
     """Node at the centre of an animal; null, or where it is not visible: the mean of the visible nodes."""
-    sigma: Positive = 5.0
+    sigma: Annotated[Positive, OrAuto()] = 5.0
     """Width of the bump (standard deviation), in cells of the map."""
-    output_stride: Stride = 1
+    output_stride: Annotated[Stride, OrAuto()] = 1
     """Input pixels per cell of the map: a power of two, at most the backbone's `max_stride`."""
     loss_weight: NotNegative | None = None
     """Weight of this map in the loss; null: 1."""
@@ -212,9 +213,9 @@ class PartAffinityFields(Section):
 
     edges: Pairs | None = None
     """Edges; null: all of the skeleton, in its order (no other choice is allowed)."""
-    sigma: Positive = 15.0
+    sigma: Annotated[Positive, OrAuto()] = 15.0
     """Width of the field across the limb, in squared pixels as the peer counts it (15: half maximum at 4.2 px)."""
-    output_stride: Stride = 1
+    output_stride: Annotated[Stride, OrAuto()] = 1
     """Input pixels per cell of the field: a power of two, at most the backbone's `max_stride`."""
     loss_weight: NotNegative | None = None
     """Weight of this field in the loss; null: 1."""
@@ -225,9 +226,9 @@ class ClassMaps(Section):
 
     classes: Names | None = None
     """Identities in order; null: the track names, sorted."""
-    sigma: Positive = 5.0
+    sigma: Annotated[Positive, OrAuto()] = 5.0
     """Width of the bump (standard deviation), in cells of the map."""
-    output_stride: Stride = 1
+    output_stride: Annotated[Stride, OrAuto()] = 1
     """Input pixels per cell of the map."""
     loss_weight: NotNegative | None = None
     """Weight of these maps in the loss; null: 1."""

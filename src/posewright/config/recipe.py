@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from posewright.config.auto import AUTO, put, without_auto
 from posewright.config.data import Count, DataConfig, Positive
 from posewright.config.model import ConvNeXt, Network, SwinT, UNet, chosen
 from posewright.config.sections import Section, read_yaml, validate
@@ -60,6 +61,8 @@ class Recipe(Section):
     """What the peer's recipes cannot say."""
     set_aside: Annotated[tuple[str, ...], Field(exclude=True)] = ()
     """Keys of the file that mean nothing here (`posewright.config.sleap_nn` has the reasons)."""
+    auto: Annotated[tuple[str, ...], Field(exclude=True)] = ()
+    """Dotted places that say `auto`: until the plan's values are there, their defaults stand in."""
 
     @property
     def model_type(self) -> str:
@@ -89,8 +92,12 @@ class Recipe(Section):
         return {name: int(getattr(head, name).output_stride) for name in maps}
 
     def to_json(self) -> dict[str, Any]:
-        """Return the resolved recipe in the spelling of its file; `load_recipe` reads it back equal."""
-        return self.model_dump(mode="json", by_alias=True)
+        """Return the recipe with all defaults in the spelling of its file; `load_recipe` reads it back equal."""
+        return put(self.model_dump(mode="json", by_alias=True), dict.fromkeys(self.auto, AUTO))
+
+    def filled(self, values: Mapping[str, Any]) -> Recipe:
+        """Return the recipe with values at dotted places, of those that say ``auto``."""
+        return load_recipe(put(self.to_json(), values))
 
     def science(self) -> dict[str, Any]:
         """Return the part that determines the weights: no workers, devices, bars, or values always replaced."""
@@ -157,6 +164,11 @@ class Recipe(Section):
             keys = "; ".join(f"{key} ({value})" for key, value in found)
             raise InputError(f"The recipe uses what is not available yet in this version: {keys}.")
 
+    def require_resolved(self) -> None:
+        """Refuse a recipe with an ``auto`` that no plan has replaced."""
+        if self.auto:
+            raise InputError(f"The recipe leaves {', '.join(self.auto)} to the plan; give the dataset's plan.json.")
+
 
 _NOT_SCIENCE = (
     "trainer_config.train_data_loader.num_workers",
@@ -194,10 +206,12 @@ def load_recipe(source: Path | str | Mapping[str, Any]) -> Recipe:
     value = source if isinstance(source, Mapping) else read_yaml(Path(source))
     if not isinstance(value, Mapping):
         raise InputError(f"{where}: a recipe is a map with data_config, model_config and trainer_config.")
-    if "set_aside" in value:
-        raise InputError(f"{where} key set_aside: unknown key; remove it.")
+    for key in ("set_aside", "auto"):
+        if key in value:
+            raise InputError(f"{where} key {key}: unknown key; remove it.")
     rest, found = without_set_aside(value)
-    return validate(Recipe, rest, where).model_copy(update={"set_aside": found})
+    rest, auto = without_auto(Recipe, rest)
+    return validate(Recipe, rest, where).model_copy(update={"set_aside": found, "auto": auto})
 
 
 def set_aside_notes(recipe: Recipe) -> list[str]:

@@ -14,5 +14,5 @@ STAGE_VERSION: dict[str, int] = {
     "collect_status": 1,
     "evaluate_method": 1,
     "compare_methods": 1,
-    "build_report": 1,
+    "build_report": 2,
 }

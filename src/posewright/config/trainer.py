@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from posewright.config.auto import OrAuto
 from posewright.config.data import Count, NotNegative, Positive
 from posewright.config.sections import Section
 
@@ -16,7 +17,7 @@ Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
 class TrainLoader(Section):
     """Batches of the training side."""
 
-    batch_size: Count = 4
+    batch_size: Annotated[Count, OrAuto()] = 4
     """Images (or crops) per optimiser step."""
     shuffle: bool = True
     """Whether the order changes from epoch to epoch."""
@@ -27,7 +28,7 @@ class TrainLoader(Section):
 class ValLoader(Section):
     """Batches of the validation side."""
 
-    batch_size: Count = 4
+    batch_size: Annotated[Count, OrAuto()] = 4
     """Images (or crops) per batch."""
     shuffle: bool = False
     """Without effect on the result."""

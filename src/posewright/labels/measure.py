@@ -32,10 +32,19 @@ def measured_crop_px(
         padding_px: the margin; None for a tenth of the animals' size.
         least_px: lower bound; None for none.
     """
+    return crop_px(extent_px(reach_px), unit_px, padding_px, least_px)
+
+
+def extent_px(reach_px: NDArray[np.float64]) -> float:
+    """Return the side of the square that holds all but the most outlying hundredth of the animals, without margin."""
     farthest = np.nanmax(np.where(np.isnan(reach_px), 0.0, reach_px), axis=1, initial=0.0)
-    extent = 2 * float(np.quantile(farthest, _ANIMALS_HELD, method="higher")) if len(farthest) else 0.0
-    margin = padding_px if padding_px is not None else math.ceil(_CROP_MARGIN * extent)
-    wanted = max(extent + margin, least_px or 0)
+    return 2 * float(np.quantile(farthest, _ANIMALS_HELD, method="higher")) if len(farthest) else 0.0
+
+
+def crop_px(extent_px: float, unit_px: float, padding_px: int | None = None, least_px: int | None = None) -> int:
+    """Return the side of a crop for animals of an extent; arguments as in `measured_crop_px`."""
+    margin = padding_px if padding_px is not None else math.ceil(_CROP_MARGIN * extent_px)
+    wanted = max(extent_px + margin, least_px or 0)
     return math.ceil(math.ceil(wanted / unit_px) * unit_px)
 
 

@@ -29,6 +29,11 @@ class VideoRef:
     handle: Any = field(default=None, compare=False, repr=False)
 
     @property
+    def is_images(self) -> bool:
+        """Whether it is a list of image files, whose numbers say nothing of the time between them."""
+        return isinstance(getattr(self.handle, "filename", None), list)
+
+    @property
     def base_name(self) -> str:
         """The last part of the path, whichever slashes it is spelled with."""
         return self.path.replace("\\", "/").rstrip("/").rpartition("/")[2]

@@ -67,11 +67,11 @@ def _far_pairs(labels: LabelSet, least_frames: int) -> Pairs:
 def _moved_px(pairs: Sequence[tuple[LabeledFrame, LabeledFrame]]) -> NDArray[np.float64]:
     """Return how far each animal has moved, for at most `_MOST_PAIRS` pairs spread evenly over all."""
     chosen = np.linspace(0, len(pairs) - 1, min(len(pairs), _MOST_PAIRS)).astype(int)
-    moved = [_displacements_px(*pairs[index]) for index in chosen]
+    moved = [displacements_px(*pairs[index]) for index in chosen]
     return np.concatenate([np.zeros(0), *moved])
 
 
-def _displacements_px(early: LabeledFrame, late: LabeledFrame) -> NDArray[np.float64]:
+def displacements_px(early: LabeledFrame, late: LabeledFrame) -> NDArray[np.float64]:
     """Return the mean distance of the nodes seen in both frames: to the same track, else to the nearest instance."""
     apart = np.linalg.norm(early.points[:, None] - late.points[None], axis=-1)
     seen = ~np.isnan(apart)

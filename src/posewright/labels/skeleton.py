@@ -39,6 +39,20 @@ class Skeleton:
             raise InputError(f"The skeleton has no node {name!r}; {nearest(name, self.nodes)}")
         return self.nodes.index(name)
 
+    @property
+    def ring(self) -> tuple[str, str] | None:
+        """The first edge that joins two nodes joined already, or None: the edges form a forest."""
+        root = list(range(len(self.nodes)))
+
+        def find(node: int) -> int:
+            return node if root[node] == node else find(root[node])
+
+        for a, b in self.edges:
+            if find(a) == find(b):
+                return self.nodes[a], self.nodes[b]
+            root[find(a)] = find(b)
+        return None
+
     def to_json(self) -> dict[str, Any]:
         """Return a JSON value with node names in edges and symmetries."""
         return {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from posewright.errors import InputError
 from posewright.files import write_text
@@ -14,10 +16,20 @@ from posewright.report.examples import frames_section
 from posewright.report.gather import Results, gather
 from posewright.report.origin import origin_section
 from posewright.report.page import Page, render
+from posewright.report.proposal import proposal_section
 from posewright.samples.store import FrameStore
 
 
-def build_report(*, results: Path, side: str, status: Path | None, out: Path, store: Path, title: str) -> None:
+def build_report(
+    *,
+    results: Path,
+    side: str,
+    status: Path | None,
+    out: Path,
+    store: Path,
+    title: str,
+    types: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Write the report on one dataset and one side of its split as a single HTML file.
 
     Whatever is missing from the results is stated on the page; the page is made in any case.
@@ -29,11 +41,13 @@ def build_report(*, results: Path, side: str, status: Path | None, out: Path, st
         out: the page to write.
         store: ``store.json`` of the decoded frames.
         title: heading of the page, plain text.
+        types: method -> its type in config.yaml, to tell what was suggested from what was not.
     """
     found = gather(Path(results), side, status)
     sections = [
         methods_section(found),
         pairs_section(found),
+        proposal_section(found, types),
         curves_section(found),
         frames_section(found, _skeleton(found), _open_store(Path(store))),
         training_section(found),
@@ -47,7 +61,7 @@ def build_report(*, results: Path, side: str, status: Path | None, out: Path, st
         banners=banners(found),
         answer=headline(found),
         answer_blocks=answer_blocks(found),
-        sections=sections,
+        sections=[section for section in sections if section is not None],
     )
     write_text(out, render(page))
 

@@ -120,6 +120,18 @@ def _index_text(index: dict[str, Any], entries: dict[Key, _Entry]) -> str:
     return head[: head.rindex("\n")] + ',\n  "frames": [\n    ' + ",\n    ".join(rows) + "\n  ]\n}\n"
 
 
+def frame_sizes(path: Path) -> dict[Key, Size]:
+    """Return the size of every stored frame from the index alone; the pixels need not be there."""
+    return {(video, frame): Size(height, width) for video, frame, _, height, width, _ in _index(path)["frames"]}
+
+
+def _index(path: Path) -> dict[str, Any]:
+    index: dict[str, Any] = read_json(path)
+    if index.get("schema") != SCHEMA:
+        raise InputError(f"{str(path)!r} is no frame store of schema {SCHEMA}; run the rule store_frames again.")
+    return index
+
+
 class FrameStore:
     """Read access to a frame store: ``store[(video, frame)]`` is a view into the mapped file, not a copy.
 
@@ -128,9 +140,7 @@ class FrameStore:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        index = read_json(self.path)
-        if index.get("schema") != SCHEMA:
-            raise InputError(f"{str(path)!r} is no frame store of schema {SCHEMA}; run the rule store_frames again.")
+        index = _index(self.path)
         self._entries = {
             (video, frame): _Entry(offset, (height, width, channels))
             for video, frame, offset, height, width, channels in index["frames"]

@@ -19,9 +19,10 @@ def make_plan(recipe: Recipe, train: LabelSet, store: FrameStore, seed: int, spl
     """Resolve a recipe on the training labels.
 
     Raises:
-        InputError: the recipe does not fit the skeleton, or the crop is smaller than the animals.
+        InputError: the recipe still says ``auto``, does not fit the skeleton, or the crop is smaller than the animals.
     """
     recipe.require_trainable()
+    recipe.require_resolved()
     model_type = from_recipe(recipe, train.skeleton, train.track_names)
     settings = recipe.data_config.preprocessing
     preprocess = Preprocess(

@@ -6,6 +6,7 @@ import logging
 import os
 import time
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,12 +33,17 @@ from posewright.samples.store import FrameStore
 from posewright.training.callbacks import TimeBudget, TrainingLog
 from posewright.training.curves import draw_curves
 from posewright.training.module import PoseModule
+from posewright.training.plan_text import spelled
 from posewright.training.planning import make_plan, sources_for
+from posewright.training.proposal import Proposal
+from posewright.training.recipe_plan import resolved
 
 _FILES = ("best.ckpt", "model.json", "training_config.yaml", "training_log.csv", "curves.png")
 
 
-def train_model(recipe: Recipe, split: Path, store: Path, seed: int, work: Path, out: Path) -> None:
+def train_model(
+    recipe: Recipe, split: Path, store: Path, seed: int, work: Path, out: Path, plan: Path | None = None
+) -> None:
     """Train a model and write its folder.
 
     Everything unfinished lies in ``work/<key>``, keyed by what determines the weights: a training that was interrupted
@@ -50,11 +56,14 @@ def train_model(recipe: Recipe, split: Path, store: Path, seed: int, work: Path,
         seed: of weights, sample order and augmentation.
         work: folder for unfinished work, shared by trainings.
         out: the model folder.
+        plan: ``plan.json`` of the split, for a recipe that says ``auto``. Values decide the weights, reasons do not:
+            the same recipe written out trains to the same weights, and finds them where this one left them.
 
     Raises:
         InputError: recipe and labels do not fit each other.
     """
     started = time.time()
+    recipe, chosen = resolved(recipe, plan)
     split_digest = read_json(split / "split.json")["digest"]
     determined = {
         "recipe": recipe.science(),
@@ -66,10 +75,11 @@ def train_model(recipe: Recipe, split: Path, store: Path, seed: int, work: Path,
     if not (folder / "model.json").is_file():
         train, val = read_side(split / "train.slp"), read_side(split / "val.slp")
         frames = FrameStore(store)
-        plan = make_plan(recipe, train, frames, seed, split_digest)
-        _fit(plan, train, val, frames, folder)
+        _fit(make_plan(recipe, train, frames, seed, split_digest), train, val, frames, folder)
     for name in _FILES:
         place(folder / name, out / name)
+    if chosen:
+        _tell_plan(chosen, out)
     write_provenance(
         out / "provenance.json",
         stage="train_model",
@@ -144,6 +154,14 @@ def _write_model(plan: ModelPlan, weights: dict[str, Tensor], log: TrainingLog, 
     write_text(folder / "training_config.yaml", yaml.safe_dump(plan.recipe.to_json(), sort_keys=False))
     draw_curves(log.rows, folder / "curves.png")
     write_json(folder / "model.json", plan.to_json())
+
+
+def _tell_plan(chosen: Sequence[Proposal], out: Path) -> None:
+    """Write beside a model what the plan chose for it, and why."""
+    write_json(out / "model.json", {**read_json(out / "model.json"), "plan": [one.to_json() for one in chosen]})
+    config = out / "training_config.yaml"
+    notes = [f"# {one.key}: {spelled(one.value)}, as planned. {one.reason}\n" for one in chosen]
+    write_text(config, "".join(notes) + config.read_text(encoding="utf-8"))
 
 
 def _train_loader(plan: ModelPlan, labels: LabelSet, store: FrameStore) -> DataLoader[Batch]:

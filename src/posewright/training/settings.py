@@ -1,0 +1,368 @@
+"""Settings of one model, proposed from the labels' measures: what ``auto`` in a recipe takes.
+
+Each rule of thumb is one function. Settings that a recipe gives already are taken as they are, and the others follow
+them: a sigma is counted in cells of the recipe's own stride, a crop divides by its own ``max_stride``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from posewright.config.data import Preprocessing
+from posewright.config.model import UNet
+from posewright.config.recipe import load_recipe
+from posewright.labels.measure import crop_px
+from posewright.labels.statistics import LabelStatistics
+from posewright.networks.receptive_field import unet_receptive_field_px
+from posewright.training.proposal import Proposal, percent
+
+PLANNED_TYPES = (
+    "single_instance",
+    "centroid",
+    "centered_instance",
+    "bottomup",
+    "multi_class_bottomup",
+    "multi_class_topdown",
+)
+PREPROCESSING = "data_config.preprocessing"
+GEOMETRIC = "data_config.augmentation_config.geometric"
+UNET = "model_config.backbone_config.unet"
+LOADERS = ("trainer_config.train_data_loader.batch_size", "trainer_config.val_data_loader.batch_size")
+
+_CROPPED = ("centered_instance", "multi_class_topdown")
+_ANCHORED = ("centroid", *_CROPPED)
+_DETAIL_PX = 6.0  #: neighbouring nodes at least so far apart in the network's input
+_SEEN_PX = 48.0  #: animals at least so long in it, to see limbs
+_FOUND_PX = 32.0  #: animals at least so long in it, to be found
+_MOST_FRAME_PX = 4_000_000  #: of a whole frame: more hardly fits into a graphics card's memory
+_BATCH_PX = 2_097_152  #: of a batch
+_MOST_IN_BATCH = 8
+_SIGMA_CELLS = (1.5, 2.5)  #: narrower bumps fall between cells, wider ones blur what is placed
+_PAF_HALF_PX = (3.0, 8.0)  #: half the width of a drawn limb
+_PAF_HALF_OF_SIGMA = 1.085  #: half maximum of a field, in roots of its sigma
+_VISIBLE = 0.95  #: of the animals, for an anchor
+_CENTRAL = 0.15  #: body lengths from the middle, for an anchor
+_ALIGNED = 0.6  #: alignment of the animals above which there is an upright
+_EVEN_SIZES = 1.4  #: ratio of large to small animals
+
+
+@dataclass
+class _Draft:
+    """The settings of one model as they are settled, one after the other.
+
+    Attributes:
+        model_type: of the recipe.
+        measured: the labels.
+        given: dotted place -> value of what the recipe settles itself.
+        found: the proposals so far.
+    """
+
+    model_type: str
+    measured: LabelStatistics
+    given: Mapping[str, Any]
+    found: list[Proposal] = field(default_factory=list)
+
+    def settle(self, place: str, value: Any, reason: str) -> Any:
+        """Return the recipe's own value, or propose one."""
+        if place in self.given:
+            return self.given[place]
+        self.found.append(Proposal(place, value, reason))
+        return value
+
+    def head(self, key: str) -> str:
+        return f"model_config.head_configs.{self.model_type}.{key}"
+
+    @property
+    def is_cropped(self) -> bool:
+        return self.model_type in _CROPPED
+
+
+def propose_settings(
+    model_type: str, measured: LabelStatistics, given: Mapping[str, Any] | None = None
+) -> tuple[Proposal, ...]:
+    """Return the proposed settings of a model, those that are given left out.
+
+    Args:
+        model_type: one of `PLANNED_TYPES`.
+        measured: of the training labels.
+        given: dotted place in a recipe -> value that stands.
+    """
+    draft = _Draft(model_type, measured, given or {})
+    anchor = _anchor(draft) if model_type in _ANCHORED else None
+    scale = _centroid_scale(draft) if model_type == "centroid" else _scale(draft)
+    max_stride = _max_stride(draft, scale)
+    stride = _output_stride(draft, scale, max_stride)
+    _sigma(draft, scale, stride)
+    if model_type == "bottomup":
+        _pafs(draft, scale, stride, max_stride)
+    if model_type == "multi_class_bottomup":
+        _class_maps(draft, stride, max_stride)
+    crop = _crop(draft, anchor, scale, max_stride) if draft.is_cropped else None
+    _batch(draft, scale, crop)
+    _augmentation(draft)
+    return tuple(draft.found)
+
+
+def _anchor(draft: _Draft) -> str | None:
+    measured = draft.measured
+    seen = [i for i, part in enumerate(measured.visibility) if part >= _VISIBLE]
+    # a node at one side lies now left, now right of the middle
+    seen = [i for i in seen if measured.nodes[i] not in measured.mirrored] or seen
+    best = min(seen, key=lambda i: measured.centrality[i], default=None)
+    if best is None:
+        node, why = (
+            None,
+            f"No node is visible on {percent(_VISIBLE)} of the animals; the mean of the visible ones serves.",
+        )
+    elif measured.centrality[best] > _CENTRAL:
+        node, why = (
+            None,
+            (
+                f"Of the nodes that are nearly always visible {measured.nodes[best]} is the most central, and it lies "
+                f"{measured.centrality[best]:.2g} body lengths from the middle; their mean is steadier."
+            ),
+        )
+    else:
+        node = measured.nodes[best]
+        why = (
+            f"The node {node} is visible on {percent(measured.visibility[best])} of the animals, and the most central "
+            f"such node, {measured.centrality[best]:.2g} body lengths from the middle (median)."
+        )
+    found: str | None = draft.settle(draft.head("confmaps.anchor_part"), node, why)
+    return found
+
+
+def _scale(draft: _Draft) -> float:
+    """Return the smallest scale that keeps neighbouring nodes apart and animals large enough."""
+    spacing, length, image = draft.measured.spacing_px.p10, draft.measured.length_px.p50, draft.measured.image
+    if math.isnan(spacing):
+        return _as_float(draft.settle(f"{PREPROCESSING}.scale", 1.0, "With one node there is no detail to measure."))
+    scale = min((s for s in (1.0, 0.5, 0.25) if spacing * s >= _DETAIL_PX and length * s >= _SEEN_PX), default=1.0)
+    nearest = f"Nodes lie {spacing:.3g} px or more from the nearest other one (90 % of them), and animals are "
+    nearest += f"{length:.3g} px long (median); "
+    why = nearest + (
+        "at half the size that detail would be lost."
+        if scale == 1.0
+        else f"at this scale that is {spacing * scale:.2g} px and {length * scale:.3g} px, enough to tell nodes apart, "
+        f"with {scale**2:.3g} times the pixels to work on."
+    )
+    while not draft.is_cropped and image.height * image.width * scale**2 > _MOST_FRAME_PX:
+        scale /= 2
+        why = (
+            f"{nearest}whole frames of {image.width} x {image.height} px do not fit at a larger scale, so detail is "
+            "lost that crops would keep."
+        )
+    return _as_float(draft.settle(f"{PREPROCESSING}.scale", scale, why))
+
+
+def _centroid_scale(draft: _Draft) -> float:
+    length = draft.measured.length_px.p50
+    scale = min((s for s in (1.0, 0.5, 0.25, 0.125) if length * s >= _FOUND_PX), default=1.0)
+    why = f"Animals are {length:.3g} px long (median), and to be found they need about {_FOUND_PX:g} px" + (
+        "; at half the size they would be shorter."
+        if scale == 1.0
+        else f"; at this scale they have {length * scale:.3g} px."
+    )
+    return _as_float(draft.settle(f"{PREPROCESSING}.scale", scale, why))
+
+
+def _max_stride(draft: _Draft, scale: float) -> int:
+    """Return the smallest stride at which the network sees the whole animal at once."""
+    convs = int(draft.given.get(f"{UNET}.convs_per_block", UNet().convs_per_block))
+    kernel = int(draft.given.get(f"{UNET}.kernel_size", UNet().kernel_size))
+    length = draft.measured.length_px.p90 * scale
+    views = {stride: unet_receptive_field_px(stride, convs, kernel) for stride in (8, 16, 32, 64)}
+    fitting = [stride for stride in views if stride >= _least_stride(draft) and _divides_crop(draft, stride, scale)]
+    stride = next((stride for stride in fitting if views[stride] >= length), max(fitting, default=64))
+    why = (
+        f"Animals are up to {length:.3g} px long in the network's input (90 % of them), and the network sees "
+        f"{views[stride]} px around each place at this stride"
+    )
+    if views[stride] < length:
+        why += ", the largest that fits: not all of the animal."
+    else:
+        smaller = views.get(stride // 2)
+        why += f"; at {stride // 2} it would see {smaller} px." if smaller else ", the smallest that is proposed."
+    return int(draft.settle(f"{UNET}.max_stride", stride, why))
+
+
+def _least_stride(draft: _Draft) -> int:
+    """Return the largest output stride that the recipe gives itself: the network must go at least as deep."""
+    places = [draft.head(f"{leaf}.output_stride") for leaf in ("confmaps", "pafs", "class_maps")]
+    return max((int(draft.given[place]) for place in places if place in draft.given), default=1)
+
+
+def _divides_crop(draft: _Draft, stride: int, scale: float) -> bool:
+    given = draft.given.get(f"{PREPROCESSING}.crop_size")
+    return given is None or not draft.is_cropped or int(given * scale) % stride == 0
+
+
+def _output_stride(draft: _Draft, scale: float, max_stride: int) -> int:
+    if draft.model_type == "centroid":
+        length = draft.measured.length_px.p50 * scale
+        stride = max((s for s in (1, 2, 4) if s <= length / 16), default=1)
+        why = f"A cell is a sixteenth or less of an animal, {length:.3g} px long in the network's input (median)."
+    else:
+        spacing = draft.measured.spacing_px.p10 * scale
+        stride = 2 if math.isnan(spacing) else max((s for s in (1, 2, 4) if s <= spacing / 3), default=1)
+        why = (
+            "With one node there is nothing to be kept apart, and peaks are placed between cells."
+            if math.isnan(spacing)
+            else f"Neighbouring nodes lie {spacing:.2g} px or more apart in the network's input (90 % of them); a cell "
+            f"of {stride} px resolves that, and peaks are placed between cells."
+        )
+    return int(draft.settle(draft.head("confmaps.output_stride"), min(stride, max_stride), why))
+
+
+def _sigma(draft: _Draft, scale: float, stride: int) -> None:
+    measured = draft.measured
+    if draft.model_type == "centroid":
+        apart = measured.neighbours.nearest_p05 * measured.length_px.p50 * scale if measured.neighbours else math.inf
+        cells = _within(apart / 4 / stride)
+        where = f"The middles of two animals lie {apart:.3g} px or more apart in the network's input (95 % of them)"
+        why = "There is one animal at a time" if math.isinf(apart) else where
+    else:
+        spacing = measured.spacing_px.p50 * scale
+        cells = _within(spacing / 2 / stride)
+        why = (
+            "With one node nothing limits it"
+            if math.isnan(spacing)
+            else f"A node lies {spacing:.3g} px from the nearest other one in the network's input (median)"
+        )
+    least, most = _SIGMA_CELLS
+    bounds = f"bumps of {least:g} to {most:g} cells can be placed well"
+    draft.settle(
+        draft.head("confmaps.sigma"),
+        cells,
+        f"{why}; {cells:g} cells of {stride} px are {cells * stride:g} px, and {bounds}.",
+    )
+
+
+def _within(cells: float) -> float:
+    least, most = _SIGMA_CELLS
+    return most if math.isnan(cells) else max(least, min(most, math.floor(2 * min(cells, most)) / 2))
+
+
+def _pafs(draft: _Draft, scale: float, stride: int, max_stride: int) -> None:
+    coarse = int(
+        draft.settle(
+            draft.head("pafs.output_stride"),
+            min(2 * stride, max_stride),
+            "Limbs are longer than nodes are wide, so cells twice as large as those of the nodes are enough.",
+        )
+    )
+    spacing = draft.measured.spacing_px.p50 * scale
+    least, most = _PAF_HALF_PX
+    half = least if math.isnan(spacing) else min(most, max(spacing / 3, least, coarse))
+    draft.settle(
+        draft.head("pafs.sigma"),
+        round((half / _PAF_HALF_OF_SIGMA) ** 2, 1),
+        f"Fields fall to half at {half:.2g} px from the limb: about a third of the {spacing:.3g} px between "
+        f"neighbouring nodes in the network's input, at least one cell, between {least:g} and {most:g} px.",
+    )
+
+
+def _class_maps(draft: _Draft, stride: int, max_stride: int) -> None:
+    draft.settle(
+        draft.head("class_maps.output_stride"),
+        min(2 * stride, max_stride),
+        "Who an animal is shows all over it, so cells twice as large as those of the nodes are enough.",
+    )
+    draft.settle(
+        draft.head("class_maps.sigma"),
+        _SIGMA_CELLS[1],
+        f"Identities are read at the nodes; {_SIGMA_CELLS[1]:g} cells are wide enough to be met.",
+    )
+
+
+def _crop(draft: _Draft, anchor: str | None, scale: float, max_stride: int) -> int:
+    preprocessing = Preprocessing()
+    padding = draft.given.get(f"{PREPROCESSING}.crop_padding", preprocessing.crop_padding)
+    least = draft.given.get(f"{PREPROCESSING}.min_crop_size", preprocessing.min_crop_size)
+    extent = draft.measured.extent_px[anchor or ""]
+    side = crop_px(extent, max_stride / scale, padding, least)
+    about = f"about {anchor}" if anchor else "about the mean of their visible nodes"
+    why = (
+        f"A square of {extent:.3g} px {about} holds all but the most outlying hundredth of the animals; with a margin, "
+        f"at least {least or 0} px, and rounded up to what the network divides by ({max_stride / scale:g} px)."
+    )
+    found = draft.settle(f"{PREPROCESSING}.crop_size", side, why)
+    return side if found is None else int(found)  # null in a recipe: the same, measured by the training
+
+
+def _batch(draft: _Draft, scale: float, crop: int | None) -> None:
+    image = draft.measured.image
+    pixels = (crop**2 if crop else image.height * image.width) * scale**2
+    samples = draft.measured.n_animals if crop else draft.measured.frames
+    fitting = min(_BATCH_PX / max(pixels, 1.0), _MOST_IN_BATCH, samples)
+    size = 2 ** int(math.log2(max(fitting, 1.0)))
+    what = (
+        f"Crops are {crop * scale:.0f} x {crop * scale:.0f}"
+        if crop
+        else f"Frames are {image.width * scale:.0f} x {image.height * scale:.0f}"
+    )
+    why = (
+        f"{what} px in the network's input, and there are {samples}; a batch is a power of two of at most "
+        f"{_MOST_IN_BATCH} of them, and of at most {_BATCH_PX / 1e6:.1f} million pixels."
+    )
+    for place in LOADERS:
+        draft.settle(place, size, why)
+
+
+def _augmentation(draft: _Draft) -> None:
+    axis, length = draft.measured.axis, draft.measured.length_px
+    turn = 180.0
+    if axis is None:
+        why = "No two nodes are visible together on most animals, so nothing is known of the ways they point."
+    else:
+        # among n animals that point at random an alignment of 1 / sqrt(n) is nothing special
+        turn = 15.0 if axis.alignment - axis.n**-0.5 > _ALIGNED else 180.0
+        why = (
+            f"By the line from {axis.tail} to {axis.head}, {axis.n} animals have an alignment of {axis.alignment:.2f} "
+        )
+        why += "(0: they point all ways, 1: along one line); " + (
+            "what is upright should stay upright."
+            if turn < 180.0
+            else "so few may be so by chance, and nothing shows that one direction is upright."
+            if axis.alignment > _ALIGNED
+            else "as seen from above, no direction is upright."
+        )
+    draft.settle(f"{GEOMETRIC}.rotation_min", -turn, why)
+    draft.settle(f"{GEOMETRIC}.rotation_max", turn, why)
+    ratio = length.p90 / length.p10 if length.p10 > 0 else 1.0
+    low, high = (0.9, 1.1) if ratio <= _EVEN_SIZES else (0.8, 1.2)
+    why = (
+        f"Large animals (longer than 90 % of all) are {ratio:.2f} times as long as small ones (shorter than 90 %), "
+        + (
+            "so sizes hardly differ."
+            if ratio <= _EVEN_SIZES
+            else "by size, posture or distance, and may differ more elsewhere."
+        )
+    )
+    draft.settle(f"{GEOMETRIC}.scale_min", low, why)
+    draft.settle(f"{GEOMETRIC}.scale_max", high, why)
+    draft.settle(f"{GEOMETRIC}.flip_p", *_flip(draft.measured))
+
+
+def _flip(measured: LabelStatistics) -> tuple[float, str]:
+    if not measured.mirrored:
+        return 0.0, "No nodes are declared mirror images of each other, so in a mirrored picture names might be wrong."
+    pairs = f"{len(measured.mirrored) // 2} pairs of nodes are declared mirror images of each other"
+    if not _can_flip():
+        return 0.0, f"{pairs}, so pictures could be mirrored, but this version cannot do that yet."
+    return 0.5, f"{pairs}, so half of the pictures can be mirrored, left and right changing names."
+
+
+def _can_flip() -> bool:
+    probe = {
+        "data_config": {"augmentation_config": {"geometric": {"flip_p": 0.5}}},
+        "model_config": {"backbone_config": {"unet": {}}, "head_configs": {"single_instance": {}}},
+    }
+    return not load_recipe(probe).unavailable()
+
+
+def _as_float(value: Any) -> float:
+    return float(value)
