@@ -133,9 +133,10 @@ def score(name: str, method: str, folder: Path, seed: int) -> str:
     metrics: dict[str, Any] = read_json(out / "metrics.json")
     distance, identity = metrics["distance_px"], metrics["identity"]
     counts = metrics["counts"]
-    if not counts['matched']:
-        return 'nothing was found'
-    told = f"median {distance['p50']:.3f} px, p95 {distance['p95']:.2f} px, matched {counts['matched']}/{counts['true']}"
+    if not counts["matched"]:
+        return "nothing was found"
+    told = f"median {distance['p50']:.3f} px, p95 {distance['p95']:.2f} px"
+    told += f", matched {counts['matched']}/{counts['true']}"
     if method.startswith("multi"):
         told += f", identity {identity['accuracy']:.4f} of {identity['denominator']}"
     return told

@@ -83,15 +83,15 @@ def _best(
     groups, connections = made.shape
     # near-parallel limbs differ in the sixth digit, which single precision would lose in the sums
     drawn = drawn.reshape(groups, connections, -1).astype(np.float64)
-    observed = observed.reshape(groups, -1)
-    likeness = np.einsum("gck,gk->gc", drawn, observed)
-    overlap = drawn @ drawn.transpose(0, 2, 1)
+    whole = observed.reshape(groups, -1).astype(np.float64)
+    likeness = drawn @ whole[..., None]
+    overlap: NDArray[np.float64] = drawn @ drawn.transpose(0, 2, 1)
     steady = _RIDGE * np.einsum("gcc->g", overlap) / connections + 1e-9
-    shares = np.linalg.solve(overlap + steady[:, None, None] * np.eye(connections), likeness[..., None])[..., 0]
+    shares = np.linalg.solve(overlap + steady[:, None, None] * np.eye(connections), likeness)[..., 0]
     chosen = np.stack([_one_to_one(*group) for group in zip(shares, ends, strict=True)])
-    gain, before = _explained(chosen, likeness, overlap), _explained(made, likeness, overlap)
+    gain, before = (_explained(some, likeness[..., 0], overlap) for some in (chosen, made))
     clearly = gain > before * (1 + _CLEARLY) + _CLEARLY
-    nearly_all = gain > _NEARLY_ALL * (observed.astype(np.float64) ** 2).sum(axis=1)
+    nearly_all = gain > _NEARLY_ALL * (whole**2).sum(axis=1)
     complete = chosen.sum(axis=1) >= made.sum(axis=1)
     return np.where((clearly & nearly_all & complete)[:, None], chosen, made)
 
