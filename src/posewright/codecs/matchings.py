@@ -82,10 +82,10 @@ def _best(
     """Return the set of largest shares ``[group connection]``, or the one that was made where it is no clear gain."""
     groups, connections = made.shape
     # near-parallel limbs differ in the sixth digit, which single precision would lose in the sums
-    drawn = drawn.reshape(groups, connections, -1).astype(np.float64)
+    limbs: NDArray[np.float64] = drawn.reshape(groups, connections, -1).astype(np.float64)
     whole = observed.reshape(groups, -1).astype(np.float64)
-    likeness = drawn @ whole[..., None]
-    overlap: NDArray[np.float64] = drawn @ drawn.transpose(0, 2, 1)
+    likeness = limbs @ whole[..., None]
+    overlap = limbs @ limbs.transpose(0, 2, 1)
     steady = _RIDGE * np.einsum("gcc->g", overlap) / connections + 1e-9
     shares = np.linalg.solve(overlap + steady[:, None, None] * np.eye(connections), likeness)[..., 0]
     chosen = np.stack([_one_to_one(*group) for group in zip(shares, ends, strict=True)])
