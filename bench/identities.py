@@ -47,7 +47,7 @@ class Data:
     Attributes:
         frame_scale: scale of whole frames; centroids get half of it.
         crop_scale: scale of crops.
-        steps: optimiser steps of the models of whole frames; crops get as many, centroids a third.
+        steps: optimiser steps of the models of whole frames; crops get as many, centroids half as many.
     """
 
     frame_scale: float
@@ -56,9 +56,9 @@ class Data:
 
 
 DATA = {
-    "arena2": Data(1.0, 1.0, 1800),
-    "arena3": Data(1.0, 1.0, 1800),
-    "arena5": Data(1.0, 1.0, 2400),
+    "arena2": Data(1.0, 1.0, 2640),
+    "arena3": Data(1.0, 1.0, 2640),
+    "arena5": Data(1.0, 1.0, 2640),
     "flies-pair": Data(0.5, 0.5, 2400),
     "flies-wide": Data(0.25, 0.5, 1800),
 }
@@ -159,7 +159,7 @@ def recipe_of(name: str, model: str) -> Recipe:
     whole = model in ("bottomup", "multi_class_bottomup")
     scale = data.frame_scale if whole else data.frame_scale / 2 if model == "centroid" else data.crop_scale
     value["data_config"]["preprocessing"] |= {"scale": scale, "min_crop_size": 32}
-    steps = data.steps // 3 if model == "centroid" else data.steps
+    steps = data.steps // 2 if model == "centroid" else data.steps
     value["trainer_config"] |= {
         "train_steps_per_epoch": steps // 12,
         "max_epochs": 12,
