@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from posewright.config.data import Count, DataConfig, Positive
 from posewright.config.model import ConvNeXt, Network, SwinT, UNet, chosen
@@ -28,10 +28,14 @@ _BUILT_TYPES = (
 class Own(Section):
     """What the peer's recipes cannot say; dropped when a recipe is exported to the peer."""
 
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Number type of the network's arithmetic in training."""
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Number type of the network's arithmetic in training; the weights stay float32. `float16`, with scaled gradients,
+    needs a GPU."""
     channels_last: bool = True
     """Memory order of the maps; a matter of speed."""
+    compile: bool = False
+    """Whether the network is compiled before training (`torch.compile`); a matter of speed. Needs a C++ compiler on the
+    machine, or Triton on a GPU."""
     refinement: Literal["gaussian", "integral", "none"] = "gaussian"
     """How peaks are placed between cells: weighted log fit, the peer's 5x5 centre of mass, or not at all."""
     init: Literal["he", "default"] = "he"
@@ -41,10 +45,18 @@ class Own(Section):
     """Largest shift of a training crop to each side, as part of its side: what the centroid model may be off by."""
     gradient_clip: Positive | None = None
     """Largest norm of the gradient; null: no bound."""
+    accumulate: Count = 1
+    """In how many parts, one after the other, each batch of `batch_size` is computed: less memory, the same optimiser
+    step. Must divide `batch_size`."""
+    ema_decay: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
+    """Validate and keep a running mean of the weights: the part of it that stays at every step, such as 0.999; smaller
+    in the first steps, so that the first weights are soon forgotten. null: the weights themselves."""
     max_minutes: Positive | None = None
     """Stop after so many minutes of training; null: never. Makes the result depend on the machine's speed."""
     max_steps: Count | None = None
     """Stop after so many optimiser steps; null: never."""
+    tensorboard: bool = False
+    """Whether losses and learning rate are also written for TensorBoard, to `work/train/…/tensorboard`."""
 
 
 class Recipe(Section):
@@ -60,6 +72,15 @@ class Recipe(Section):
     """What the peer's recipes cannot say."""
     set_aside: Annotated[tuple[str, ...], Field(exclude=True)] = ()
     """Keys of the file that mean nothing here (`posewright.config.sleap_nn` has the reasons)."""
+
+    @model_validator(mode="after")
+    def _equal_parts(self) -> Self:
+        parts, batch_size = self.posewright.accumulate, self.trainer_config.train_data_loader.batch_size
+        if batch_size % parts:
+            raise ValueError(
+                f"posewright.accumulate {parts} does not divide the batch_size {batch_size} of train_data_loader"
+            )
+        return self
 
     @property
     def model_type(self) -> str:
@@ -134,20 +155,10 @@ class Recipe(Section):
         return {"model_config.head_configs.multi_class_topdown.class_vectors.global_pool": None if pooled else "false"}
 
     def _odd_training(self) -> dict[str, Any]:
-        """Return what training cannot do yet; None, false or 0 where it is not asked for."""
-        augmentation = self.data_config.augmentation_config
-        geometric = augmentation.geometric if augmentation is not None else None
-        mining = self.trainer_config.online_hard_keypoint_mining
-        schedule = self.trainer_config.lr_scheduler
-        place = "data_config.augmentation_config.geometric"
+        """Return what training cannot do yet; None where it is not asked for."""
         return {
             "model_config.pretrained_backbone_weights": self.network.pretrained_backbone_weights,
             "model_config.pretrained_head_weights": self.network.pretrained_head_weights,
-            f"{place}.erase_p": geometric.erase_p if geometric is not None else None,
-            f"{place}.flip_p": geometric.flip_p if geometric is not None else None,
-            "trainer_config.online_hard_keypoint_mining.online_mining": mining.online_mining if mining else None,
-            "trainer_config.lr_scheduler.cosine_annealing_warmup": _given(schedule, "cosine_annealing_warmup"),
-            "trainer_config.lr_scheduler.linear_warmup_linear_decay": _given(schedule, "linear_warmup_linear_decay"),
         }
 
     def require_trainable(self) -> None:
@@ -165,6 +176,9 @@ _NOT_SCIENCE = (
     "trainer_config.trainer_accelerator",
     "trainer_config.trainer_devices",
     "trainer_config.enable_progress_bar",
+    "trainer_config.use_wandb",
+    "trainer_config.wandb",
+    "posewright.tensorboard",
     "model_config.backbone_config.*.in_channels",
     "model_config.backbone_config.*.output_stride",
     "model_config.head_configs.*.*.part_names",
@@ -182,10 +196,6 @@ def _drop(tree: Any, path: list[str]) -> None:
         return
     for part in list(tree) if path[0] == "*" else [path[0]]:
         _drop(tree.get(part), path[1:])
-
-
-def _given(section: Section | None, key: str) -> str | None:
-    return "the schedule" if section is not None and getattr(section, key) is not None else None
 
 
 def load_recipe(source: Path | str | Mapping[str, Any]) -> Recipe:

@@ -15,9 +15,11 @@ from posewright.codecs.classes import assign_classes
 from posewright.codecs.confidence_maps import draw_confidence_maps
 from posewright.codecs.peaks import local_peaks
 from posewright.codecs.slots import class_slots, to_slots
+from posewright.config.trainer import HardKeypointMining
 from posewright.labels.skeleton import Skeleton
-from posewright.model_types.base import CropAnchor, mean_squared_error, total_loss
+from posewright.model_types.base import CropAnchor
 from posewright.model_types.centroid import best_of_each_frame
+from posewright.model_types.losses import map_loss, total_loss
 from posewright.shapes import Array, DecodeOptions, Heads, HeadSpec, Maps, PoseBatch, Size
 
 
@@ -70,7 +72,9 @@ class MultiClassBottomUp:
             ),
         }
 
-    def loss(self, outputs: Maps, targets: Maps, weights: Array | None = None) -> dict[str, Array]:
+    def loss(
+        self, outputs: Maps, targets: Maps, weights: Array | None = None, mining: HardKeypointMining | None = None
+    ) -> dict[str, Array]:
         """Return the mean squared errors of both, the class maps' after the sigmoid.
 
         Squared errors as the peer has them: both losses are of one size, so the peer's loss weights keep their
@@ -79,8 +83,8 @@ class MultiClassBottomUp:
         xp = array_api_compat.array_namespace(outputs["class_maps"])
         shares = 0.5 * (xp.tanh(0.5 * outputs["class_maps"]) + 1.0)  # the sigmoid, without overflow
         losses = {
-            "confmaps": mean_squared_error(outputs["confmaps"], targets["confmaps"], weights),
-            "class_maps": mean_squared_error(shares, targets["class_maps"], weights),
+            "confmaps": map_loss(outputs["confmaps"], targets["confmaps"], weights, mining),
+            "class_maps": map_loss(shares, targets["class_maps"], weights),
         }
         return total_loss(losses, {"confmaps": self.loss_weight, "class_maps": self.class_loss_weight})
 

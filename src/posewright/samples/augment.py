@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,7 +26,10 @@ class Batch:
         matrices: ``[batch 2 3]`` float32, from output to source pixels.
         intensity: ``[batch 6]`` float32: brightness, contrast, noise, its mean, uniform noise from, to.
         inner: ``[batch 2]`` float32: width and height of the real image in the source; beyond it is padding.
-        noise_seed: seeds the noise of this batch.
+        erased: ``[batch 4]`` int64, left, top, right and bottom of the area that turns black, ends excluded.
+        first: place of the first image in the batch of the optimiser step, which this may be a part of.
+        of: number of images in that batch.
+        noise_seeds: of the uniform and the Gaussian noise of that batch.
         output: size of the network's input.
         content: the part of it, from the top left, that shows the image; the rest is padding and stays black.
     """
@@ -37,7 +41,10 @@ class Batch:
     matrices: Tensor
     intensity: Tensor
     inner: Tensor
-    noise_seed: int
+    erased: Tensor
+    first: int
+    of: int
+    noise_seeds: tuple[int, int]
     output: Size
     content: Size
 
@@ -50,27 +57,20 @@ class Batch:
         return self._mapped(Tensor.pin_memory)
 
     def _mapped(self, change: Callable[[Tensor], Tensor]) -> Batch:
-        return Batch(
-            images=change(self.images),
-            points=change(self.points),
-            frame=change(self.frame),
-            class_ids=change(self.class_ids),
-            matrices=change(self.matrices),
-            intensity=change(self.intensity),
-            inner=change(self.inner),
-            noise_seed=self.noise_seed,
-            output=self.output,
-            content=self.content,
-        )
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        changed: dict[str, Any] = {name: change(v) for name, v in values.items() if isinstance(v, Tensor)}
+        return replace(self, **changed)
 
 
 def augmented(batch: Batch) -> tuple[Tensor, PoseBatch]:
     """Return network inputs ``[batch channel height width]`` in 0 to 1 and the poses in their pixels.
 
-    New border pixels are black. Points outside the real image, or outside what the input shows, become NaN.
+    New border pixels and erased areas are black. Points outside the real image, or outside what the input shows, become
+    NaN; those under an erased area stay: the network is to tell them from what it sees around.
     """
     images = _resampled(batch)
     images = _with_intensity(images, batch)
+    images = _erased(images, batch)
     images[:, :, batch.content.height :] = 0.0
     images[:, :, :, batch.content.width :] = 0.0
     points = _moved(batch)
@@ -98,17 +98,27 @@ def _resampled(batch: Batch) -> Tensor:
 def _with_intensity(images: Tensor, batch: Batch) -> Tensor:
     """Noise, contrast about middle gray, brightness, in the peer's order; then clip to 0 to 1."""
     brightness, contrast, noise, mean, low, high = (batch.intensity[:, index, None, None, None] for index in range(6))
-    generator = torch.Generator(device=images.device)
-    generator.manual_seed(batch.noise_seed)
+    uniforms, normals = (torch.Generator(device=images.device).manual_seed(seed) for seed in batch.noise_seeds)
     changed = images
+    whole, part = (batch.of, *images.shape[1:]), slice(batch.first, batch.first + len(images))
     if bool((high > 0).any()):
-        uniform = torch.rand(images.shape, generator=generator, device=images.device)
+        uniform = torch.rand(whole, generator=uniforms, device=images.device)[part]
         changed = changed + low + (high - low) * uniform
     if bool((noise > 0).any() | (mean != 0).any()):
-        normal = torch.randn(images.shape, generator=generator, device=images.device)
+        normal = torch.randn(whole, generator=normals, device=images.device)[part]
         changed = changed + mean + noise * normal
     changed = ((changed - 0.5) * contrast + 0.5) * brightness
     return changed.clamp(0.0, 1.0) if changed is not images else images
+
+
+def _erased(images: Tensor, batch: Batch) -> Tensor:
+    """Turn each image's erased area black."""
+    if not bool((batch.erased > 0).any()):
+        return images
+    left, top, right, bottom = (batch.erased[:, index, None, None, None] for index in range(4))
+    x = torch.arange(images.shape[3], device=images.device)
+    y = torch.arange(images.shape[2], device=images.device)[:, None]
+    return images.masked_fill((x >= left) & (x < right) & (y >= top) & (y < bottom), 0.0)
 
 
 def _moved(batch: Batch) -> Tensor:

@@ -9,7 +9,7 @@ import functools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -26,7 +26,21 @@ from posewright.samples.store import FrameStore
 from posewright.samples.variation import Variation, draw_variation, no_variation, sample_generator
 from posewright.shapes import Size
 
-BatchKey = tuple[int, tuple[int, ...]]  #: (step, indices of its samples)
+
+class BatchKey(NamedTuple):
+    """What a batch, or one of the equal parts it is computed in, is a pure function of.
+
+    Attributes:
+        step: number of the optimiser step.
+        indices: the samples of the part.
+        first: place of the first of them in the whole batch.
+        of: size of the whole batch; 0 for that of the part.
+    """
+
+    step: int
+    indices: tuple[int, ...]
+    first: int = 0
+    of: int = 0
 
 
 @dataclass(frozen=True)
@@ -55,6 +69,7 @@ class Sources(Protocol):
 
     content: Size  #: the part of the network's input that shows the image
     output: Size  #: the network's input, padded
+    mirrored_nodes: list[int]  #: for each node the one that stands there in a mirror image
 
     def __len__(self) -> int: ...
 
@@ -74,6 +89,7 @@ class FrameSources:
         sizes = [scaled_size(store.size_of(frame.key), preprocess.scale) for frame in labels.frames]
         self.content = Size(max(size.height for size in sizes), max(size.width for size in sizes))
         self.output = self.content.padded(preprocess.multiple)
+        self.mirrored_nodes = list(labels.skeleton.mirrored)
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -127,6 +143,7 @@ class CropSources:
         self._side = side + 2 * math.ceil((reach - 1) * side / 2)
         self.content = scaled_size(Size(side, side), preprocess.scale)
         self.output = self.content.padded(preprocess.multiple)
+        self.mirrored_nodes = list(labels.skeleton.mirrored)
 
     def __len__(self) -> int:
         return len(self._animals)
@@ -161,7 +178,7 @@ def _scaled_middle(side: int, scaled_side: int) -> float:
 
 
 class Batches(Dataset[Batch]):
-    """Whole batches by key: ``batches[(step, indices)]``.
+    """Batches by key: ``batches[step, indices]``.
 
     Args:
         sources: the samples.
@@ -176,22 +193,26 @@ class Batches(Dataset[Batch]):
         self._seed = seed
         self._jitter_px = jitter_px
 
-    def __getitem__(self, key: BatchKey) -> Batch:
-        """Return the batch of a step; the same key always gives the same batch."""
-        step, indices = key
+    def __getitem__(self, key: BatchKey | tuple[int, tuple[int, ...]]) -> Batch:
+        """Return the batch of a step, or a part of it; the same key always gives the same batch."""
+        step, indices, first, of = BatchKey(*key)
         samples = [self.sources[index] for index in indices]
-        drawn = [self._draw(sample, step, position) for position, sample in enumerate(samples)]
+        drawn = [self._draw(sample, step, position) for position, sample in enumerate(samples, first)]
+        points = [self._named(sample, variation) for sample, variation in zip(samples, drawn, strict=True)]
         counts = [len(sample.points) for sample in samples]
         images = np.stack([sample.image.transpose(2, 0, 1) for sample in samples])
         return Batch(
             images=torch.from_numpy(images),
-            points=torch.from_numpy(np.concatenate([sample.points for sample in samples])),
+            points=torch.from_numpy(np.concatenate(points)),
             frame=torch.from_numpy(np.repeat(np.arange(len(samples)), counts)),
             class_ids=torch.from_numpy(np.concatenate([sample.class_ids for sample in samples])),
             matrices=torch.from_numpy(np.stack([variation.matrix for variation in drawn])),
             intensity=torch.tensor([_intensity(variation) for variation in drawn], dtype=torch.float32),
             inner=torch.tensor([[s.inner.width, s.inner.height] for s in samples], dtype=torch.float32),
-            noise_seed=int(sample_generator(self._seed, step, 2**20).integers(2**62)),
+            erased=torch.tensor([variation.erased for variation in drawn]),
+            first=first,
+            of=of or len(samples),
+            noise_seeds=self._noise_seeds(step),
             output=self.sources.output,
             content=self.sources.content,
         )
@@ -199,8 +220,26 @@ class Batches(Dataset[Batch]):
     def _draw(self, sample: Source, step: int, position: int) -> Variation:
         if self._augmentation is None:
             return no_variation(sample.centre, sample.home)
-        rng = sample_generator(self._seed, step, position)
-        return draw_variation(self._augmentation, rng, sample.inner, sample.centre, sample.home, self._jitter_px)
+        return draw_variation(
+            self._augmentation,
+            sample_generator(self._seed, step, position),
+            sample.inner,
+            sample.centre,
+            sample.home,
+            self.sources.content,
+            self._jitter_px,
+        )
+
+    def _noise_seeds(self, step: int) -> tuple[int, int]:
+        """Return one seed for uniform noise and one for Gaussian: a part of a batch may have only one of them."""
+        intensity = self._augmentation.intensity if self._augmentation is not None else None
+        rng = sample_generator(self._seed, step, 2**20)
+        seed = int(rng.integers(2**62))
+        return seed, int(rng.integers(2**62)) if intensity is not None and intensity.uniform_noise_p > 0 else seed
+
+    def _named(self, sample: Source, variation: Variation) -> NDArray[np.float32]:
+        """Return the points under the names they bear in the image that is shown."""
+        return sample.points[:, self.sources.mirrored_nodes] if variation.mirrored else sample.points
 
 
 def _intensity(variation: Variation) -> tuple[float, ...]:
@@ -215,15 +254,17 @@ class TrainingOrder(Sampler[BatchKey]):
         batch_size: samples a step; passes run on over the border of batches and epochs.
         steps_per_epoch: steps an epoch.
         seed: of the training.
+        parts: in how many equal parts a batch comes; samples, order and what is drawn for them stay the same.
     """
 
-    def __init__(self, n_samples: int, batch_size: int, steps_per_epoch: int, seed: int) -> None:
+    def __init__(self, n_samples: int, batch_size: int, steps_per_epoch: int, seed: int, parts: int = 1) -> None:
         if n_samples == 0:
             raise InputError("there is nothing to train on: no labelled animal on the train side; label more frames")
         self._n = n_samples
         self._batch_size = batch_size
         self._steps = steps_per_epoch
         self._seed = seed
+        self._part = batch_size // parts
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -231,11 +272,14 @@ class TrainingOrder(Sampler[BatchKey]):
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return self._steps
+        return self._steps * (self._batch_size // self._part)
 
     def __iter__(self) -> Iterator[BatchKey]:
         for step in range(self._epoch * self._steps, (self._epoch + 1) * self._steps):
-            yield step, tuple(self._sample(step * self._batch_size + place) for place in range(self._batch_size))
+            begin = step * self._batch_size
+            for first in range(0, self._batch_size, self._part):
+                places = range(begin + first, begin + first + self._part)
+                yield BatchKey(step, tuple(map(self._sample, places)), first, self._batch_size)
 
     def _sample(self, place: int) -> int:
         sweep, index = divmod(place, self._n)
@@ -251,4 +295,6 @@ def _order(n_samples: int, seed: int, sweep: int) -> NDArray[np.int64]:
 def in_order(n_samples: int, batch_size: int) -> Sequence[BatchKey]:
     """Return the keys that go through all samples once; the last batch may be smaller."""
     starts = range(0, n_samples, batch_size)
-    return [(step, tuple(range(start, min(start + batch_size, n_samples)))) for step, start in enumerate(starts)]
+    return [
+        BatchKey(step, tuple(range(start, min(start + batch_size, n_samples)))) for step, start in enumerate(starts)
+    ]

@@ -13,7 +13,7 @@ import lightning
 import torch
 import yaml
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -29,8 +29,11 @@ from posewright.provenance import write_provenance
 from posewright.samples.augment import Batch
 from posewright.samples.dataset import Batches, TrainingOrder, in_order
 from posewright.samples.store import FrameStore
+from posewright.training.arithmetic import precision_of
 from posewright.training.callbacks import TimeBudget, TrainingLog
 from posewright.training.curves import draw_curves
+from posewright.training.ema import RunningMean
+from posewright.training.loggers import make_loggers
 from posewright.training.module import PoseModule
 from posewright.training.planning import make_plan, sources_for
 
@@ -88,26 +91,32 @@ def _fit(plan: ModelPlan, train: LabelSet, val: LabelSet, store: FrameStore, fol
     network = build_network(recipe, plan.model_type.heads, plan.preprocess.channels)
     initialise(network, "xavier" if recipe.network.init_weights == "xavier" else recipe.posewright.init)
     load_pretrained(network, recipe)
-    module = PoseModule(network, plan.model_type, recipe.trainer_config, recipe.posewright.channels_last, plan.seed)
+    train_loader, val_loader = _train_loader(plan, train, store), _val_loader(plan, val, store)
+    parts = recipe.posewright.accumulate
+    module = PoseModule(network, plan.model_type, recipe, plan.seed, len(train_loader) // parts)
     log = TrainingLog(folder / "training_log.csv")
     checkpoints = ModelCheckpoint(
         folder, "best-epoch", monitor="val/loss", save_last=True, enable_version_counter=False
     )
     budget = TimeBudget(log, recipe.posewright.max_minutes) if recipe.posewright.max_minutes else None
     stop = _early_stopping(recipe)
+    mean = RunningMean(recipe.posewright.ema_decay) if recipe.posewright.ema_decay is not None else None
+    loggers = make_loggers(recipe, folder)
+    rate = LearningRateMonitor("epoch") if loggers else None
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it advertises its own products
     shows_bar = recipe.trainer_config.enable_progress_bar and os.isatty(2)
     bar = TQDMProgressBar() if shows_bar else None
     trainer = lightning.Trainer(
         accelerator=recipe.trainer_config.trainer_accelerator,
         devices=1,
-        precision="bf16-mixed" if recipe.posewright.precision == "bfloat16" else "32-true",
+        precision=precision_of(recipe),
+        accumulate_grad_batches=parts,
         max_epochs=recipe.trainer_config.max_epochs,
         max_steps=recipe.posewright.max_steps or -1,
         gradient_clip_val=recipe.posewright.gradient_clip,
-        callbacks=[callback for callback in (checkpoints, budget, stop, bar, log) if callback is not None],
+        callbacks=[callback for callback in (mean, checkpoints, budget, stop, bar, log, rate) if callback is not None],
         plugins=[LightningEnvironment()],  # a Slurm step is no Lightning cluster: requeueing is the workflow's
-        logger=False,
+        logger=loggers,
         enable_progress_bar=shows_bar,
         enable_model_summary=False,
         num_sanity_val_steps=0,
@@ -120,8 +129,8 @@ def _fit(plan: ModelPlan, train: LabelSet, val: LabelSet, store: FrameStore, fol
         warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)  # lightning 2.6 on torch 2.14
         trainer.fit(
             module,
-            _train_loader(plan, train, store),
-            _val_loader(plan, val, store),
+            train_loader,
+            val_loader,
             ckpt_path=last if last.is_file() else None,
             weights_only=True,
         )
@@ -155,7 +164,8 @@ def _train_loader(plan: ModelPlan, labels: LabelSet, store: FrameStore) -> DataL
     sources = sources_for(plan.model_type, plan.preprocess, labels, store, reach if varied else 1.0)
     jitter = plan.recipe.posewright.crop_jitter * sources.content.width if plan.preprocess.crop_size_px else 0.0
     batch_size = settings.train_data_loader.batch_size
-    order = TrainingOrder(len(sources), batch_size, _steps_per_epoch(plan.recipe, len(sources)), plan.seed)
+    steps, parts = _steps_per_epoch(plan.recipe, len(sources)), plan.recipe.posewright.accumulate
+    order = TrainingOrder(len(sources), batch_size, steps, plan.seed, parts)
     workers = settings.train_data_loader.num_workers
     return DataLoader(
         Batches(sources, varied, plan.seed, jitter),
