@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from posewright.check_recipes import check_frame_sizes, check_methods, used_recipes
+from posewright.check_recipes import check_frame_sizes, check_methods, recipe_notes, used_recipes
 from posewright.config.project import DatasetConfig, ProjectConfig
 from posewright.config.sheet import VideoRow
 from posewright.errors import InputError, nearest
@@ -56,6 +56,8 @@ def check_inputs(project: ProjectConfig, dataset: str, out: Path, table: Path | 
         splits = _splits(project, labels, rows, table, findings)
         check_methods(project, recipes, splits[0].train if splits else labels, findings)
         check_frame_sizes(project, recipes, videos, findings)
+        for name, recipe in recipes.items():
+            facts["recipes"][name]["notes"] = recipe_notes(recipe, splits[0].train if splits else labels)
         facts |= {"labels": _facts(labels, videos), "split": [_split_facts(split) for split in splits]}
     findings.raise_if_any()
     write_json(out, facts)
@@ -146,6 +148,7 @@ def _facts(labels: LabelSet, videos: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "frames": len(labels.frames),
         "instances": labels.n_instances,
+        "negative_frames": sum(frame.is_negative for frame in labels.frames),
         "most_animals": most_animals(labels),
         "tracks": list(labels.track_names),
         "skeleton": labels.skeleton.to_json(),

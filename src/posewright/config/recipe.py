@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from posewright.config.data import Count, DataConfig, Positive
+from posewright.config.data import Augmentation, Count, DataConfig, Positive
 from posewright.config.model import ConvNeXt, Network, SwinT, UNet, chosen
 from posewright.config.sections import Section, read_yaml, validate
 from posewright.config.sleap_nn import SET_ASIDE, without_set_aside
@@ -102,6 +102,17 @@ class Recipe(Section):
     def max_stride(self) -> int:
         """Input pixels per cell at the network's deepest level."""
         return self.backbone_settings.max_stride
+
+    @property
+    def augmentation(self) -> Augmentation | None:
+        """How training images are varied; None for not at all."""
+        return self.data_config.augmentation_config if self.data_config.use_augmentations_train else None
+
+    @property
+    def mirrors(self) -> bool:
+        """Whether training shows mirror images."""
+        varied = self.augmentation
+        return varied is not None and varied.geometric is not None and varied.geometric.flip_p > 0
 
     def head_strides(self) -> dict[str, int]:
         """Return the output stride of each map of the model type; class vectors have none of their own."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -25,11 +24,9 @@ class Batch:
         class_ids: ``[row]`` int64, -1 where unknown.
         matrices: ``[batch 2 3]`` float32, from output to source pixels.
         intensity: ``[batch 6]`` float32: brightness, contrast, noise, its mean, uniform noise from, to.
-        inner: ``[batch 2]`` float32: width and height of the real image in the source; beyond it is padding.
         erased: ``[batch 4]`` int64, left, top, right and bottom of the area that turns black, ends excluded.
-        first: place of the first image in the batch of the optimiser step, which this may be a part of.
-        of: number of images in that batch.
-        noise_seeds: of the uniform and the Gaussian noise of that batch.
+        inner: ``[batch 2]`` float32: width and height of the real image in the source; beyond it is padding.
+        noise_seed: seeds the noise of this batch.
         output: size of the network's input.
         content: the part of it, from the top left, that shows the image; the rest is padding and stays black.
     """
@@ -40,11 +37,9 @@ class Batch:
     class_ids: Tensor
     matrices: Tensor
     intensity: Tensor
-    inner: Tensor
     erased: Tensor
-    first: int
-    of: int
-    noise_seeds: tuple[int, int]
+    inner: Tensor
+    noise_seed: int
     output: Size
     content: Size
 
@@ -57,9 +52,19 @@ class Batch:
         return self._mapped(Tensor.pin_memory)
 
     def _mapped(self, change: Callable[[Tensor], Tensor]) -> Batch:
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        changed: dict[str, Any] = {name: change(v) for name, v in values.items() if isinstance(v, Tensor)}
-        return replace(self, **changed)
+        return Batch(
+            images=change(self.images),
+            points=change(self.points),
+            frame=change(self.frame),
+            class_ids=change(self.class_ids),
+            matrices=change(self.matrices),
+            intensity=change(self.intensity),
+            erased=change(self.erased),
+            inner=change(self.inner),
+            noise_seed=self.noise_seed,
+            output=self.output,
+            content=self.content,
+        )
 
 
 def augmented(batch: Batch) -> tuple[Tensor, PoseBatch]:
@@ -98,14 +103,14 @@ def _resampled(batch: Batch) -> Tensor:
 def _with_intensity(images: Tensor, batch: Batch) -> Tensor:
     """Noise, contrast about middle gray, brightness, in the peer's order; then clip to 0 to 1."""
     brightness, contrast, noise, mean, low, high = (batch.intensity[:, index, None, None, None] for index in range(6))
-    uniforms, normals = (torch.Generator(device=images.device).manual_seed(seed) for seed in batch.noise_seeds)
+    generator = torch.Generator(device=images.device)
+    generator.manual_seed(batch.noise_seed)
     changed = images
-    whole, part = (batch.of, *images.shape[1:]), slice(batch.first, batch.first + len(images))
     if bool((high > 0).any()):
-        uniform = torch.rand(whole, generator=uniforms, device=images.device)[part]
+        uniform = torch.rand(images.shape, generator=generator, device=images.device)
         changed = changed + low + (high - low) * uniform
     if bool((noise > 0).any() | (mean != 0).any()):
-        normal = torch.randn(whole, generator=normals, device=images.device)[part]
+        normal = torch.randn(images.shape, generator=generator, device=images.device)
         changed = changed + mean + noise * normal
     changed = ((changed - 0.5) * contrast + 0.5) * brightness
     return changed.clamp(0.0, 1.0) if changed is not images else images

@@ -9,7 +9,7 @@ import functools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -26,21 +26,7 @@ from posewright.samples.store import FrameStore
 from posewright.samples.variation import Variation, draw_variation, no_variation, sample_generator
 from posewright.shapes import Size
 
-
-class BatchKey(NamedTuple):
-    """What a batch, or one of the equal parts it is computed in, is a pure function of.
-
-    Attributes:
-        step: number of the optimiser step.
-        indices: the samples of the part.
-        first: place of the first of them in the whole batch.
-        of: size of the whole batch; 0 for that of the part.
-    """
-
-    step: int
-    indices: tuple[int, ...]
-    first: int = 0
-    of: int = 0
+BatchKey = tuple[int, tuple[int, ...]]  #: (step, indices of its samples)
 
 
 @dataclass(frozen=True)
@@ -178,7 +164,7 @@ def _scaled_middle(side: int, scaled_side: int) -> float:
 
 
 class Batches(Dataset[Batch]):
-    """Batches by key: ``batches[step, indices]``.
+    """Whole batches by key: ``batches[(step, indices)]``.
 
     Args:
         sources: the samples.
@@ -193,11 +179,11 @@ class Batches(Dataset[Batch]):
         self._seed = seed
         self._jitter_px = jitter_px
 
-    def __getitem__(self, key: BatchKey | tuple[int, tuple[int, ...]]) -> Batch:
-        """Return the batch of a step, or a part of it; the same key always gives the same batch."""
-        step, indices, first, of = BatchKey(*key)
+    def __getitem__(self, key: BatchKey) -> Batch:
+        """Return the batch of a step; the same key always gives the same batch."""
+        step, indices = key
         samples = [self.sources[index] for index in indices]
-        drawn = [self._draw(sample, step, position) for position, sample in enumerate(samples, first)]
+        drawn = [self._draw(sample, step, position) for position, sample in enumerate(samples)]
         points = [self._named(sample, variation) for sample, variation in zip(samples, drawn, strict=True)]
         counts = [len(sample.points) for sample in samples]
         images = np.stack([sample.image.transpose(2, 0, 1) for sample in samples])
@@ -208,11 +194,9 @@ class Batches(Dataset[Batch]):
             class_ids=torch.from_numpy(np.concatenate([sample.class_ids for sample in samples])),
             matrices=torch.from_numpy(np.stack([variation.matrix for variation in drawn])),
             intensity=torch.tensor([_intensity(variation) for variation in drawn], dtype=torch.float32),
-            inner=torch.tensor([[s.inner.width, s.inner.height] for s in samples], dtype=torch.float32),
             erased=torch.tensor([variation.erased for variation in drawn]),
-            first=first,
-            of=of or len(samples),
-            noise_seeds=self._noise_seeds(step),
+            inner=torch.tensor([[s.inner.width, s.inner.height] for s in samples], dtype=torch.float32),
+            noise_seed=int(sample_generator(self._seed, step, 2**20).integers(2**62)),
             output=self.sources.output,
             content=self.sources.content,
         )
@@ -229,13 +213,6 @@ class Batches(Dataset[Batch]):
             self.sources.content,
             self._jitter_px,
         )
-
-    def _noise_seeds(self, step: int) -> tuple[int, int]:
-        """Return one seed for uniform noise and one for Gaussian: a part of a batch may have only one of them."""
-        intensity = self._augmentation.intensity if self._augmentation is not None else None
-        rng = sample_generator(self._seed, step, 2**20)
-        seed = int(rng.integers(2**62))
-        return seed, int(rng.integers(2**62)) if intensity is not None and intensity.uniform_noise_p > 0 else seed
 
     def _named(self, sample: Source, variation: Variation) -> NDArray[np.float32]:
         """Return the points under the names they bear in the image that is shown."""
@@ -254,17 +231,15 @@ class TrainingOrder(Sampler[BatchKey]):
         batch_size: samples a step; passes run on over the border of batches and epochs.
         steps_per_epoch: steps an epoch.
         seed: of the training.
-        parts: in how many equal parts a batch comes; samples, order and what is drawn for them stay the same.
     """
 
-    def __init__(self, n_samples: int, batch_size: int, steps_per_epoch: int, seed: int, parts: int = 1) -> None:
+    def __init__(self, n_samples: int, batch_size: int, steps_per_epoch: int, seed: int) -> None:
         if n_samples == 0:
             raise InputError("there is nothing to train on: no labelled animal on the train side; label more frames")
         self._n = n_samples
         self._batch_size = batch_size
         self._steps = steps_per_epoch
         self._seed = seed
-        self._part = batch_size // parts
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -272,14 +247,11 @@ class TrainingOrder(Sampler[BatchKey]):
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return self._steps * (self._batch_size // self._part)
+        return self._steps
 
     def __iter__(self) -> Iterator[BatchKey]:
         for step in range(self._epoch * self._steps, (self._epoch + 1) * self._steps):
-            begin = step * self._batch_size
-            for first in range(0, self._batch_size, self._part):
-                places = range(begin + first, begin + first + self._part)
-                yield BatchKey(step, tuple(map(self._sample, places)), first, self._batch_size)
+            yield step, tuple(self._sample(step * self._batch_size + place) for place in range(self._batch_size))
 
     def _sample(self, place: int) -> int:
         sweep, index = divmod(place, self._n)
@@ -295,6 +267,4 @@ def _order(n_samples: int, seed: int, sweep: int) -> NDArray[np.int64]:
 def in_order(n_samples: int, batch_size: int) -> Sequence[BatchKey]:
     """Return the keys that go through all samples once; the last batch may be smaller."""
     starts = range(0, n_samples, batch_size)
-    return [
-        BatchKey(step, tuple(range(start, min(start + batch_size, n_samples)))) for step, start in enumerate(starts)
-    ]
+    return [(step, tuple(range(start, min(start + batch_size, n_samples)))) for step, start in enumerate(starts)]

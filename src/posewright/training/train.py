@@ -21,7 +21,6 @@ from posewright.config.recipe import Recipe
 from posewright.config.stages import STAGE_VERSION
 from posewright.files import atomic_path, digest_of, place, read_json, write_json, write_text
 from posewright.labels.model import LabelSet
-from posewright.labels.read import read_side
 from posewright.model_types.plan import ModelPlan
 from posewright.networks.network import build_network, initialise, load_pretrained
 from posewright.networks.weights import weights_digest
@@ -35,7 +34,7 @@ from posewright.training.curves import draw_curves
 from posewright.training.ema import RunningMean
 from posewright.training.loggers import make_loggers
 from posewright.training.module import PoseModule
-from posewright.training.planning import make_plan, sources_for
+from posewright.training.planning import make_plan, read_learnt, sources_for
 
 _FILES = ("best.ckpt", "model.json", "training_config.yaml", "training_log.csv", "curves.png")
 
@@ -67,7 +66,7 @@ def train_model(recipe: Recipe, split: Path, store: Path, seed: int, work: Path,
     }
     folder = work / digest_of(determined)[:16]
     if not (folder / "model.json").is_file():
-        train, val = read_side(split / "train.slp"), read_side(split / "val.slp")
+        train, val = (read_learnt(recipe, split / f"{side}.slp") for side in ("train", "val"))
         frames = FrameStore(store)
         plan = make_plan(recipe, train, frames, seed, split_digest)
         _fit(plan, train, val, frames, folder)
@@ -117,6 +116,7 @@ def _fit(plan: ModelPlan, train: LabelSet, val: LabelSet, store: FrameStore, fol
         callbacks=[callback for callback in (mean, checkpoints, budget, stop, bar, log, rate) if callback is not None],
         plugins=[LightningEnvironment()],  # a Slurm step is no Lightning cluster: requeueing is the workflow's
         logger=loggers,
+        log_every_n_steps=1,  # only epochs are logged; Lightning warns of short ones otherwise
         enable_progress_bar=shows_bar,
         enable_model_summary=False,
         num_sanity_val_steps=0,
@@ -157,7 +157,7 @@ def _write_model(plan: ModelPlan, weights: dict[str, Tensor], log: TrainingLog, 
 
 def _train_loader(plan: ModelPlan, labels: LabelSet, store: FrameStore) -> DataLoader[Batch]:
     settings = plan.recipe.trainer_config
-    varied = plan.recipe.data_config.augmentation_config if plan.recipe.data_config.use_augmentations_train else None
+    varied = plan.recipe.augmentation
     geometric = varied.geometric if varied else None
     # turning by 45 degrees and shrinking show the most of the source
     reach = 1.4143 / min(1.0, geometric.scale_min) if geometric else 1.1
