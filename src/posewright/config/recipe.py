@@ -25,6 +25,18 @@ _BUILT_TYPES = (
 )
 
 
+StartParts = Literal["whole", "backbone", "head"]
+
+
+class StartFrom(Section):
+    """Another model's weights as the first ones."""
+
+    path: str
+    """A model folder, of Posewright or of sleap-nn, or the checkpoint in one."""
+    parts: StartParts = "whole"
+    """What is taken over: all, all but the heads, or the heads; shapes must be equal."""
+
+
 class Own(Section):
     """What the peer's recipes cannot say; dropped when a recipe is exported to the peer."""
 
@@ -45,6 +57,13 @@ class Own(Section):
     """Stop after so many minutes of training; null: never. Makes the result depend on the machine's speed."""
     max_steps: Count | None = None
     """Stop after so many optimiser steps; null: never."""
+    checkpoint_minutes: Positive = 10.0
+    """Minutes of training between two checkpoints, from which an interrupted training goes on; never changes the
+    result."""
+    start_from: StartFrom | None = None
+    """Weights of another model that the training starts from; null: none."""
+    freeze: Literal["none", "encoder", "backbone"] = "none"
+    """What of the network keeps its first weights: nothing, the encoder, or all but the heads."""
 
 
 class Recipe(Section):
@@ -93,15 +112,35 @@ class Recipe(Section):
         return self.model_dump(mode="json", by_alias=True)
 
     def science(self) -> dict[str, Any]:
-        """Return the part that determines the weights: no workers, devices, bars, or values always replaced."""
+        """Return the part that determines the weights: no workers, bars, kinds of device, or values always replaced.
+
+        Several devices share a larger batch, so their number belongs to it. Other models that the training starts from
+        do not, as paths say nothing: `start_files` names them.
+        """
         tree = self.to_json()
         for path in _NOT_SCIENCE:
             _drop(tree, path.split("."))
+        if self.trainer_config.trainer_devices not in (None, 1):
+            tree["trainer_config"]["trainer_devices"] = self.trainer_config.trainer_devices
+        tree["model_config"] |= {"pretrained_backbone_weights": None, "pretrained_head_weights": None}
+        for key in _LATER_KEYS:
+            if getattr(self.posewright, key) == Own.model_fields[key].default:
+                del tree["posewright"][key]
         backbone = tree["model_config"]["backbone_config"]
         heads = tree["model_config"]["head_configs"]
         tree["model_config"]["backbone_config"] = {self.backbone: backbone[self.backbone]}
         tree["model_config"]["head_configs"] = {self.model_type: heads[self.model_type]}
         return tree
+
+    def start_files(self) -> list[tuple[str, str, StartParts]]:
+        """Return (key, path, parts) of other models' weights that the training starts from, in order of loading."""
+        network, start = self.network, self.posewright.start_from
+        given: list[tuple[str, str | None, StartParts]] = [
+            ("posewright.start_from", start.path if start else None, start.parts if start else "whole"),
+            ("model_config.pretrained_backbone_weights", network.pretrained_backbone_weights, "backbone"),
+            ("model_config.pretrained_head_weights", network.pretrained_head_weights, "head"),
+        ]
+        return [(key, path, parts) for key, path, parts in given if path is not None]
 
     def unavailable(self) -> list[tuple[str, str]]:
         """Return (key, value) of everything that parses but cannot be trained yet."""
@@ -141,8 +180,6 @@ class Recipe(Section):
         schedule = self.trainer_config.lr_scheduler
         place = "data_config.augmentation_config.geometric"
         return {
-            "model_config.pretrained_backbone_weights": self.network.pretrained_backbone_weights,
-            "model_config.pretrained_head_weights": self.network.pretrained_head_weights,
             f"{place}.erase_p": geometric.erase_p if geometric is not None else None,
             f"{place}.flip_p": geometric.flip_p if geometric is not None else None,
             "trainer_config.online_hard_keypoint_mining.online_mining": mining.online_mining if mining else None,
@@ -165,12 +202,16 @@ _NOT_SCIENCE = (
     "trainer_config.trainer_accelerator",
     "trainer_config.trainer_devices",
     "trainer_config.enable_progress_bar",
+    "posewright.checkpoint_minutes",
+    "posewright.start_from",
     "model_config.backbone_config.*.in_channels",
     "model_config.backbone_config.*.output_stride",
     "model_config.head_configs.*.*.part_names",
     "model_config.head_configs.*.*.edges",
     "model_config.head_configs.*.class_vectors.output_stride",
 )
+#: keys of later versions: recipes that do not use them keep the identity that they had without them
+_LATER_KEYS = ("freeze",)
 
 
 def _drop(tree: Any, path: list[str]) -> None:

@@ -13,6 +13,7 @@ from posewright.config.trainer import TrainerConfig
 from posewright.model_types.base import ModelType
 from posewright.networks.network import Network
 from posewright.samples.augment import Batch, augmented
+from posewright.training.memory import in_parts
 from posewright.training.optimisers import make_optimiser, make_schedule
 
 
@@ -20,7 +21,13 @@ class PoseModule(lightning.LightningModule):
     """Augment, encode, forward, compare; on the device, a whole batch at a time."""
 
     def __init__(
-        self, network: Network, model_type: ModelType, settings: TrainerConfig, channels_last: bool, seed: int
+        self,
+        network: Network,
+        model_type: ModelType,
+        settings: TrainerConfig,
+        channels_last: bool,
+        seed: int,
+        micro_batch: int | None = None,
     ) -> None:
         super().__init__()
         memory_format = torch.channels_last if channels_last else torch.contiguous_format
@@ -29,30 +36,33 @@ class PoseModule(lightning.LightningModule):
         self._model_type = model_type
         self._settings = settings
         self._seed = seed
+        self._micro_batch = micro_batch
 
-    def training_step(self, batch: Batch, index: int) -> Tensor:
-        """Return the loss of a batch.
+    def training_step(self, batch: Batch, index: int) -> dict[str, Any]:
+        """Return the loss of a batch, and under ``losses`` all that it is made of, by their names in the log.
 
-        What layers draw, such as the stochastic depth of Swin, is a function of seed and step too, so that a resumed
-        training draws the same.
+        What layers draw, such as the stochastic depth of Swin, is a function of seed and step too (and of the device,
+        where there are several), so that a resumed training draws the same.
         """
-        drawn = np.random.SeedSequence([self._seed, self.global_step, index]).generate_state(1, np.uint64)
+        place = [self._seed, self.global_step, index, *([self.global_rank] if self.global_rank else [])]
+        drawn = np.random.SeedSequence(place).generate_state(1, np.uint64)
         torch.manual_seed(int(drawn[0]))
-        return self._step(batch, "train")
+        losses = self._step(batch, "train")
+        self.log("train/loss", losses["train/loss"], on_step=True, on_epoch=False, prog_bar=True)
+        return {"loss": losses["train/loss"], "losses": {name: value.detach() for name, value in losses.items()}}
 
     def validation_step(self, batch: Batch, index: int) -> None:
         """Log the loss of a batch."""
-        self._step(batch, "val")
+        losses = self._step(batch, "val")
+        self.log_dict(losses, on_step=False, on_epoch=True, batch_size=len(batch.images), prog_bar=True)
 
-    def _step(self, batch: Batch, side: str) -> Tensor:
+    def _step(self, batch: Batch, side: str) -> dict[str, Tensor]:
         images, poses = augmented(batch)
         targets = self._model_type.encode(poses, batch.output)
-        outputs = self.network(images.contiguous(memory_format=self._memory_format))
+        images = images.contiguous(memory_format=self._memory_format)
+        outputs = in_parts(self.network, images, self._micro_batch)
         losses = self._model_type.loss(outputs, targets)
-        named = {f"{side}/{name}": value for name, value in losses.items()}
-        self.log_dict(named, on_step=False, on_epoch=True, batch_size=len(images), prog_bar=True)
-        total: Tensor = losses["loss"]
-        return total
+        return {f"{side}/{name}": value for name, value in losses.items()}
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """Move a batch."""
