@@ -23,6 +23,7 @@ from posewright.config.sheet import VideoRow, read_sheet
 from posewright.config.stages import STAGE_VERSION
 from posewright.errors import InputError, InputProblems, Problem
 from posewright.files import canonical_json, file_digest, read_json
+from posewright.first_weights import first_weights_identity
 from posewright.labels.digest import labels_digest, video_paths
 
 #: Columns of the sheet that reach prediction; a change in any other one (a note, a session) predicts nothing again.
@@ -183,7 +184,15 @@ class Plan:
 
     def recipe_identity(self, recipe: str) -> str:
         """Return what determines the weights of a recipe, apart from split and seed."""
-        return canonical_json({"recipe": self.recipes[recipe].science(), "version": STAGE_VERSION["train_model"]})
+        resolved = self.recipes[recipe]
+        begins = first_weights_identity(resolved)
+        return canonical_json(
+            {
+                "recipe": resolved.science(),
+                "version": STAGE_VERSION["train_model"],
+                **({"first_weights": begins} if begins else {}),
+            }
+        )
 
     def recipe_json(self, recipe: str) -> str:
         """Return the whole resolved recipe, with workers and devices."""

@@ -157,12 +157,6 @@ def test_encoders_that_cannot_be_are_said_in_words(backbone: dict[str, Any], exp
     assert expected in str(caught.value)
 
 
-def test_weights_of_other_models_are_not_built_and_refused() -> None:
-    value = recipe()
-    value["model_config"]["pretrained_backbone_weights"] = "best.ckpt"
-    assert [key for key, _ in load_recipe(value).unavailable()] == ["model_config.pretrained_backbone_weights"]
-
-
 @pytest.mark.parametrize(
     ("sections", "expected"),
     [

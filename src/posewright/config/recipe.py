@@ -25,6 +25,18 @@ _BUILT_TYPES = (
 )
 
 
+StartParts = Literal["whole", "backbone", "head"]
+
+
+class StartFrom(Section):
+    """Another model's weights as the first ones."""
+
+    path: str
+    """A model folder, of Posewright or of sleap-nn, or the checkpoint in one."""
+    parts: StartParts = "whole"
+    """What is taken over: all, all but the heads, or the heads; shapes must be equal."""
+
+
 class Own(Section):
     """What the peer's recipes cannot say; dropped when a recipe is exported to the peer."""
 
@@ -46,8 +58,8 @@ class Own(Section):
     gradient_clip: Positive | None = None
     """Largest norm of the gradient; null: no bound."""
     accumulate: Count = 1
-    """In how many parts, one after the other, each batch of `batch_size` is computed: less memory, the same optimiser
-    step. Must divide `batch_size`."""
+    """In how many parts, one after the other, the network sees each batch of `batch_size`: less memory, the same
+    optimiser step, and one more forward pass. Must divide `batch_size`."""
     ema_decay: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
     """Validate and keep a running mean of the weights: the part of it that stays at every step, such as 0.999; smaller
     in the first steps, so that the first weights are soon forgotten. null: the weights themselves."""
@@ -55,6 +67,13 @@ class Own(Section):
     """Stop after so many minutes of training; null: never. Makes the result depend on the machine's speed."""
     max_steps: Count | None = None
     """Stop after so many optimiser steps; null: never."""
+    checkpoint_minutes: Positive = 10.0
+    """Minutes of training between two checkpoints, from which an interrupted training goes on; never changes the
+    result."""
+    start_from: StartFrom | None = None
+    """Weights of another model that the training starts from; null: none."""
+    freeze: Literal["none", "encoder", "backbone"] = "none"
+    """What of the network keeps its first weights: nothing, the encoder, or all but the heads."""
     tensorboard: bool = False
     """Whether losses and learning rate are also written for TensorBoard, to `work/train/…/tensorboard`."""
 
@@ -125,22 +144,44 @@ class Recipe(Section):
         return self.model_dump(mode="json", by_alias=True)
 
     def science(self) -> dict[str, Any]:
-        """Return the part that determines the weights: no workers, devices, bars, or values always replaced."""
+        """Return the part that determines the weights: no workers, bars, kinds of device, or values always replaced.
+
+        Several devices share a larger batch, so their number belongs to it. Other models that the training starts from
+        do not, as paths say nothing: `start_files` names them.
+        """
         tree = self.to_json()
         for path in _NOT_SCIENCE:
             _drop(tree, path.split("."))
+        if self.trainer_config.trainer_devices not in (None, 1):
+            tree["trainer_config"]["trainer_devices"] = self.trainer_config.trainer_devices
+        tree["model_config"] |= {"pretrained_backbone_weights": None, "pretrained_head_weights": None}
+        for section, key, default in _LATER_KEYS:
+            if tree[section][key] == default:
+                del tree[section][key]
+        if self.posewright.precision == "bfloat16":
+            tree["posewright"]["points"] = "float32"  # earlier trainings drew their targets with bfloat16 too
         backbone = tree["model_config"]["backbone_config"]
         heads = tree["model_config"]["head_configs"]
         tree["model_config"]["backbone_config"] = {self.backbone: backbone[self.backbone]}
         tree["model_config"]["head_configs"] = {self.model_type: heads[self.model_type]}
         return tree
 
+    def start_files(self) -> list[tuple[str, str, StartParts]]:
+        """Return (key, path, parts) of other models' weights that the training starts from, in order of loading."""
+        network, start = self.network, self.posewright.start_from
+        given: list[tuple[str, str | None, StartParts]] = [
+            ("posewright.start_from", start.path if start else None, start.parts if start else "whole"),
+            ("model_config.pretrained_backbone_weights", network.pretrained_backbone_weights, "backbone"),
+            ("model_config.pretrained_head_weights", network.pretrained_head_weights, "head"),
+        ]
+        return [(key, path, parts) for key, path, parts in given if path is not None]
+
     def unavailable(self) -> list[tuple[str, str]]:
         """Return (key, value) of everything that parses but cannot be trained yet."""
         found = []
         if self.model_type not in _BUILT_TYPES:
             found.append((f"model_config.head_configs.{self.model_type}", "the model type"))
-        settings = {**self._odd_backbone(), **self._odd_vectors(), **self._odd_training()}
+        settings = {**self._odd_backbone(), **self._odd_vectors()}
         return found + [(key, repr(value)) for key, value in settings.items() if value not in (None, False, 0.0)]
 
     def _odd_backbone(self) -> dict[str, Any]:
@@ -165,13 +206,6 @@ class Recipe(Section):
         pooled = head is None or head.class_vectors.global_pool
         return {"model_config.head_configs.multi_class_topdown.class_vectors.global_pool": None if pooled else "false"}
 
-    def _odd_training(self) -> dict[str, Any]:
-        """Return what training cannot do yet; None where it is not asked for."""
-        return {
-            "model_config.pretrained_backbone_weights": self.network.pretrained_backbone_weights,
-            "model_config.pretrained_head_weights": self.network.pretrained_head_weights,
-        }
-
     def require_trainable(self) -> None:
         """Refuse a recipe that uses what is not built yet."""
         found = self.unavailable()
@@ -190,11 +224,22 @@ _NOT_SCIENCE = (
     "trainer_config.use_wandb",
     "trainer_config.wandb",
     "posewright.tensorboard",
+    "posewright.checkpoint_minutes",
+    "posewright.accumulate",
+    "posewright.start_from",
     "model_config.backbone_config.*.in_channels",
     "model_config.backbone_config.*.output_stride",
     "model_config.head_configs.*.*.part_names",
     "model_config.head_configs.*.*.edges",
     "model_config.head_configs.*.class_vectors.output_stride",
+)
+#: keys of later versions: recipes that do not use them keep the identity that they had without them
+_LATER_KEYS = (
+    ("posewright", "freeze", "none"),
+    ("posewright", "compile", False),
+    ("posewright", "ema_decay", None),
+    ("data_config", "use_negative_frames", False),
+    ("data_config", "negative_loss_weight", 1.0),
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -29,6 +29,8 @@ class Batch:
         noise_seed: seeds the noise of this batch.
         output: size of the network's input.
         content: the part of it, from the top left, that shows the image; the rest is padding and stays black.
+        first: place of the first image in the whole batch, of which this may be one device's part.
+        of: images of the whole batch; None where this is the whole.
     """
 
     images: Tensor
@@ -42,6 +44,8 @@ class Batch:
     noise_seed: int
     output: Size
     content: Size
+    first: int = 0
+    of: int | None = None
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on another device."""
@@ -52,7 +56,8 @@ class Batch:
         return self._mapped(Tensor.pin_memory)
 
     def _mapped(self, change: Callable[[Tensor], Tensor]) -> Batch:
-        return Batch(
+        return replace(
+            self,
             images=change(self.images),
             points=change(self.points),
             frame=change(self.frame),
@@ -61,9 +66,6 @@ class Batch:
             intensity=change(self.intensity),
             erased=change(self.erased),
             inner=change(self.inner),
-            noise_seed=self.noise_seed,
-            output=self.output,
-            content=self.content,
         )
 
 
@@ -106,11 +108,13 @@ def _with_intensity(images: Tensor, batch: Batch) -> Tensor:
     generator = torch.Generator(device=images.device)
     generator.manual_seed(batch.noise_seed)
     changed = images
+    # every device draws the noise of the whole batch and takes its part: the number of devices changes no image
+    part, whole = slice(batch.first, batch.first + len(images)), (batch.of or len(images), *images.shape[1:])
     if bool((high > 0).any()):
-        uniform = torch.rand(images.shape, generator=generator, device=images.device)
+        uniform = torch.rand(whole, generator=generator, device=images.device)[part]
         changed = changed + low + (high - low) * uniform
     if bool((noise > 0).any() | (mean != 0).any()):
-        normal = torch.randn(images.shape, generator=generator, device=images.device)
+        normal = torch.randn(whole, generator=generator, device=images.device)[part]
         changed = changed + mean + noise * normal
     changed = ((changed - 0.5) * contrast + 0.5) * brightness
     return changed.clamp(0.0, 1.0) if changed is not images else images

@@ -1,4 +1,4 @@
-"""Where the curves go besides ``training_log.csv``: TensorBoard, Weights & Biases."""
+"""Where the rows of ``training_log.csv`` go besides: TensorBoard, Weights & Biases."""
 
 from __future__ import annotations
 
@@ -7,11 +7,28 @@ import os
 from pathlib import Path
 from typing import Any
 
+import lightning
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 
 from posewright.config.recipe import Recipe
 from posewright.config.trainer import WandB
 from posewright.errors import InputError
+from posewright.training.callbacks import TrainingLog
+
+
+class SendRows(Callback):
+    """Sends each epoch's row to the loggers, so that they show what the log says; comes after the log."""
+
+    def __init__(self, log: TrainingLog) -> None:
+        self._log = log
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        """Send the last row."""
+        row = dict(self._log.rows[-1])
+        step = int(row.pop("step"))
+        for logger in trainer.loggers:
+            logger.log_metrics(row, step=step)
 
 
 def make_loggers(recipe: Recipe, folder: Path) -> list[Any]:
