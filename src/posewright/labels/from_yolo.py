@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import yaml
 
@@ -101,6 +100,8 @@ def read_yolo(path: Path, names: NodeNames) -> Part:
 
 def _poses(file: Path, image: Path, found: YoloSet) -> Iterator[np.ndarray[Any, np.dtype[np.float64]]]:
     """Yield ``[node xy]`` pixels of each line of a label file."""
+    import cv2
+
     with told(file, NAMES["yolo"]):
         text = file.read_text(encoding="utf-8")
     lines = [(number, line.split()) for number, line in enumerate(text.splitlines(), start=1)]
