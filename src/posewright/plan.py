@@ -61,8 +61,8 @@ class Plan:
             videos=read_rows(Path(project.videos), list(project.datasets)) if project.videos else [],
             label_digests={
                 name: tuple(
-                    labels_digest(_existing(Path(path), f"datasets.{name}.labels"), cache)
-                    for path in dataset.labels or ()
+                    labels_digest(_existing(Path(file.path), f"datasets.{name}.labels"), cache)
+                    for file in dataset.files
                 )
                 for name, dataset in project.datasets.items()
             },
@@ -79,7 +79,7 @@ class Plan:
 
     def label_files(self, dataset: str) -> list[str]:
         """Return the label files of a dataset."""
-        return [str(path) for path in self.project.datasets[dataset].labels or ()]
+        return [file.path for file in self.project.datasets[dataset].files]
 
     @cached_property
     def _rows(self) -> dict[str, dict[str, VideoRow]]:
@@ -151,13 +151,16 @@ class Plan:
 
     def split_identity(self, dataset: str) -> str:
         """Return what determines the split, and whether the inputs are sound."""
+        settings = self.project.datasets[dataset]
+        nodes = {"node_map": settings.node_map, "missing_nodes": sorted(settings.missing_nodes)}
         return canonical_json(
             {
                 "labels": self.label_digests[dataset],
-                "skeleton": _plain(self.project.datasets[dataset].skeleton),
+                "skeleton": _plain(settings.skeleton),
                 "split": _dump(self.project.split),
                 "recordings": self._recordings(dataset),
                 "version": STAGE_VERSION["split_labels"],
+                **{key: value for key, value in nodes.items() if value},
             }
         )
 
@@ -220,9 +223,11 @@ class Plan:
         return canonical_json({"method": _dump(self.project.methods[method]), "version": version})
 
     def judged_dataset_json(self, dataset: str) -> str:
-        """Return what scoring must know of a dataset's labels."""
-        settings = _dump(self.project.datasets[dataset])
-        return canonical_json({key: settings[key] for key in ("label_source", "complete")})
+        """Return what scoring must know of a dataset's labels; of each file only where files differ."""
+        settings = self.project.datasets[dataset]
+        usual = {"label_source": settings.label_source, "complete": settings.complete}
+        files = settings.declared()
+        return canonical_json({**usual, "files": files} if files else usual)
 
     def evaluation_options(self) -> str:
         """Return how predictions are read for scoring."""

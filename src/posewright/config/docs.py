@@ -213,8 +213,8 @@ def _values(field: FieldInfo) -> str:
 
 
 def _words(schema: dict[str, Any]) -> str:
-    if "anyOf" in schema:
-        return ", ".join(_words(one) for one in schema["anyOf"])
+    if "anyOf" in schema or "oneOf" in schema:
+        return ", ".join(_words(one) for one in schema.get("anyOf") or schema["oneOf"])
     if "$ref" in schema:
         return "map"
     if "enum" in schema:
