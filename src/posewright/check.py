@@ -148,7 +148,7 @@ def _facts(labels: LabelSet, videos: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "frames": len(labels.frames),
         "instances": labels.n_instances,
-        "negative_frames": sum(frame.is_negative for frame in labels.frames),
+        "negative_frames": len(labels.negatives),
         "most_animals": most_animals(labels),
         "tracks": list(labels.track_names),
         "skeleton": labels.skeleton.to_json(),

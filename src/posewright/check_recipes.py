@@ -118,7 +118,7 @@ def recipe_notes(recipe: Recipe, labels: LabelSet) -> list[str]:
     """Return sentences on what is no fault and may surprise."""
     crops = recipe.model_type in _OF_CROPS
     notes = mirror_notes(labels.skeleton, _anchor(recipe) if crops else None) if recipe.mirrors else []
-    negative = sum(frame.is_negative for frame in labels.frames)
+    negative = len(labels.negatives)
     if negative and not crops and not recipe.data_config.use_negative_frames:
         notes.append(
             f"{negative} frames are marked as empty, and the recipe does not learn from them; set "

@@ -63,7 +63,7 @@ def evaluate_method(
         files: ``label_source`` and ``complete`` of each label file, where files differ.
     """
     decode = _decode_options(options)
-    truth = read_side(split / f"{side}.slp")
+    truth = read_side(split / f"{side}.slp").with_negatives
     if not truth.frames:
         raise InputError(f"The side {side!r} of {split} has no labelled frame; give it a larger part in `split`.")
     record = read_json(split / "split.json")
@@ -108,9 +108,7 @@ def evaluate_method(
     write_run(out, evaluation, facts)
 
 
-def declared_of(
-    record: Mapping[str, Any], side: str, files: Sequence[Mapping[str, Any]]
-) -> list[Mapping[str, Any]]:
+def declared_of(record: Mapping[str, Any], side: str, files: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return what is declared of the label files that a side's frames come from; the strictest of it holds for all.
 
     With several folds the validation side is every frame that validates in one of them, so that all folds are scored

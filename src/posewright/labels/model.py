@@ -102,6 +102,14 @@ class LabelSet:
         """Names of all tracks, sorted."""
         return tuple(sorted({name for frame in self.frames for name in frame.tracks if name is not None}))
 
+    @property
+    def with_negatives(self) -> LabelSet:
+        """The set with the frames that are marked as without any animal among the others, as frames of no instance."""
+        nobody = np.zeros((0, len(self.skeleton.nodes), 2))
+        empty = (LabeledFrame(video, frame, nobody, ()) for video, frame in self.negatives)
+        frames = sorted((*self.frames, *empty), key=lambda frame: frame.key)
+        return replace(self, frames=tuple(frames), negatives=())
+
     def only(self, keys: Collection[tuple[int, int]]) -> LabelSet:
         """Return the frames with the given (video, frame) keys; all videos stay, so indices keep their meaning."""
         wanted = set(keys)

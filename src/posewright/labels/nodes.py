@@ -85,6 +85,4 @@ def _union(first: Skeleton, other: Skeleton) -> Skeleton:
         moved = [(nodes.index(other.nodes[a]), nodes.index(other.nodes[b])) for a, b in others]
         return (*own, *(pair for pair in moved if pair[0] in new or pair[1] in new))
 
-    return Skeleton(
-        nodes, pairs(first.edges, other.edges), pairs(first.symmetries, other.symmetries), first.name
-    )
+    return Skeleton(nodes, pairs(first.edges, other.edges), pairs(first.symmetries, other.symmetries), first.name)

@@ -32,7 +32,7 @@ class Split:
         test: frames for the final evaluation only.
         groups: group -> (side, number of labelled frames).
         places: group -> where it stands in all folds alike; what has to be remembered.
-        units: (video, frame, group, side) of every labelled frame; the side is ``dropped`` in a gap.
+        units: (video, frame, group, side) of every labelled frame, those without animals too; ``dropped`` in a gap.
         dropped: (video, frame) keys in a gap between blocks of different sides.
         gap_frames: width of the gap; 0 without blocks.
         gap_reason: how that width came about.
@@ -117,9 +117,8 @@ def split_labels(
         near = {side_near(key[0], other) for other in _touched(key[1], gap, block_frames)}
         return "train" if near == {"train"} else "dropped"
 
-    all_final = {key: side_of(key, name) for key, name in of_key.items()}
-    final = {key: all_final[key] for key in of_frame}
-    parts = {side: labels.only([key for key, own in all_final.items() if own == side]) for side in SIDES}
+    final = {key: side_of(key, name) for key, name in of_key.items()}
+    parts = {side: labels.only([key for key, own in final.items() if own == side]) for side in SIDES}
     if not parts["train"].frames:
         raise InputError(
             f"No frame is left to train on: the gap of {gap} frames between blocks of {block_frames} takes all; "
@@ -140,7 +139,7 @@ def split_labels(
         test=parts["test"],
         groups={name: (sides[name], counts[name]) for name in sorted(counts)},
         places=places,
-        units=tuple((*key, of_frame[key], final[key]) for key in sorted(final)),
+        units=tuple((*key, of_key[key], final[key]) for key in sorted(final)),
         dropped=tuple(key for key in sorted(final) if final[key] == "dropped"),
         gap_frames=gap,
         gap_reason=gap_reason,

@@ -50,10 +50,9 @@ def read_learnt(recipe: Recipe, path: Path) -> LabelSet:
         InputError: nothing is left.
     """
     side = read_side(path)
-    labels = side if recipe.data_config.use_negative_frames else side.with_animals
-    if not labels.n_instances:
+    if not side.frames:
         raise InputError(f"{path}: no animal is labelled on this side of the split; label more frames.")
-    return labels
+    return side.with_negatives if recipe.data_config.use_negative_frames else side
 
 
 def sources_for(
