@@ -121,7 +121,7 @@ def recipe_notes(recipe: Recipe, labels: LabelSet) -> list[str]:
     negative = len(labels.negatives)
     if negative and not crops and not recipe.data_config.use_negative_frames:
         notes.append(
-            f"{negative} frames are marked as empty, and the recipe does not learn from them; set "
+            f"{negative} frames are marked as without animals, and the recipe does not learn from them; set "
             "data_config.use_negative_frames to true to do so."
         )
     return notes

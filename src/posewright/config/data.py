@@ -144,7 +144,7 @@ class DataConfig(Section):
     augmentation_config: Augmentation | None = Augmentation()
     """Variation of the training images; null: none."""
     use_negative_frames: bool = False
-    """Whether models of whole frames also learn from frames that are marked as empty in the labels (`is_negative`):
+    """Whether models of whole frames also learn from frames that are marked as without animals in the labels:
     that nothing is there. Evaluation always counts what is found on them."""
     negative_loss_weight: NotNegative = 1.0
     """Weight of such a frame in the training loss."""

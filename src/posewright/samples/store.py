@@ -43,7 +43,9 @@ class _Entry:
 
 
 def store_frames(labels: LabelSet, out: Path) -> None:
-    """Decode every labelled frame once, those marked as without animals too, and write the store (``out`` is its ``store.json``).
+    """Decode every labelled frame once and write the store (``out`` is its ``store.json``).
+
+    Frames that are marked as without animals are labelled frames too.
 
     Raises:
         InputProblems: frames that cannot be read, all of them at once; nothing is written then.
