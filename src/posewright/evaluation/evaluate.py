@@ -108,9 +108,7 @@ def evaluate_method(
     write_run(out, evaluation, facts)
 
 
-def declared_of(
-    record: Mapping[str, Any], side: str, files: Sequence[Mapping[str, Any]]
-) -> list[Mapping[str, Any]]:
+def declared_of(record: Mapping[str, Any], side: str, files: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return what is declared of the label files that a side's frames come from; the strictest of it holds for all.
 
     With several folds the validation side is every frame that validates in one of them, so that all folds are scored

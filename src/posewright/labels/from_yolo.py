@@ -94,7 +94,9 @@ def read_yolo(path: Path, names: NodeNames) -> Part:
             marks[key] = [(placed(points[None], own, skeleton.nodes)[0], None) for points in poses]
             if not poses:
                 negatives.append(key)
-        videos.append(images_in(spelled, folder, images) if images else (("images", str(folder)), VideoRef(spelled, folder)))
+        videos.append(
+            images_in(spelled, folder, images) if images else (("images", str(folder)), VideoRef(spelled, folder))
+        )
     return Part(found.file, skeleton, videos, make_frames(marks), negatives)
 
 

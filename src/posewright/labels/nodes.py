@@ -62,8 +62,8 @@ class NodeNames:
                 continue
             if not differing <= set(self.missing):
                 raise InputError(
-                    f"The skeletons differ: {first} has {list(common.nodes)}, {file} has {list(other.nodes)}; translate "
-                    "names in node_map, list nodes that a file may lack in missing_nodes, or make a dataset of each."
+                    f"The skeletons differ: {first} has {list(common.nodes)}, {file} has {list(other.nodes)}; "
+                    "translate names in node_map, list nodes that a file may lack in missing_nodes, or make a dataset of each."
                 )
             common = _union(common, other)
         return common
@@ -85,6 +85,4 @@ def _union(first: Skeleton, other: Skeleton) -> Skeleton:
         moved = [(nodes.index(other.nodes[a]), nodes.index(other.nodes[b])) for a, b in others]
         return (*own, *(pair for pair in moved if pair[0] in new or pair[1] in new))
 
-    return Skeleton(
-        nodes, pairs(first.edges, other.edges), pairs(first.symmetries, other.symmetries), first.name
-    )
+    return Skeleton(nodes, pairs(first.edges, other.edges), pairs(first.symmetries, other.symmetries), first.name)

@@ -177,8 +177,6 @@ def _moved(part: Part, skeleton: Skeleton, index: Sequence[int], number: int) ->
     """Return a part's frames with videos and nodes numbered as in the joined set."""
     nodes = part.skeleton.nodes
     return [
-        LabeledFrame(
-            index[frame.video], frame.frame, placed(frame.points, nodes, skeleton.nodes), frame.tracks, number
-        )
+        LabeledFrame(index[frame.video], frame.frame, placed(frame.points, nodes, skeleton.nodes), frame.tracks, number)
         for frame in part.frames
     ]

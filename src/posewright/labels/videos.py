@@ -20,9 +20,7 @@ def videos_of(videos: Sequence[Any], label_file: Path, places: Places) -> list[t
     return [_video_of(video, label_file, places, files) for video in videos]
 
 
-def _video_of(
-    video: Any, label_file: Path, places: Places, files: Sequence[str]
-) -> tuple[Identity, VideoRef]:
+def _video_of(video: Any, label_file: Path, places: Places, files: Sequence[str]) -> tuple[Identity, VideoRef]:
     if isinstance(video.filename, list):
         return _listed_images([str(name) for name in video.filename], label_file, places)
     if not _is_file(video):
