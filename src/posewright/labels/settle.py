@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from posewright.errors import InputError
 from posewright.labels.sides import Dealer, Place, hash_of
 
-
 _ROUNDING = 1e-9  #: parts are rounded numbers
 
 
