@@ -63,9 +63,9 @@ def test_one_film_is_not_taken_for_the_videos_of_two_label_files(tmp_path: Path)
     with pytest.raises(InputError, match=r"bears the name of two videos: .*s1.* in .*a.labels\.slp and .*s2"):
         read_labels(files, video_paths=[tmp_path])
     both = {"Z:/lab/s1": str(tmp_path), "Z:/lab/s2": str(tmp_path)}
-    with pytest.raises(InputError, match="labelled differently|bears"):
+    with pytest.raises(InputError, match="bears the name of two"):
         read_labels(files, video_paths=[tmp_path], path_map={"Z:/lab/s1": str(tmp_path)})
-    assert len(read_labels([files[0], files[0]], path_map=both).videos) == 1
+    assert len(read_labels(files, path_map=both).videos) == 1
 
 
 def test_size_and_length_tell_files_of_one_name_apart(tmp_path: Path) -> None:

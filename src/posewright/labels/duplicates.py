@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from posewright.labels.sides import Side
+
 CELLS = 64  #: the coarse picture has so many cells in each direction
 #: Largest difference of a cell in grey levels (of 255) between near-duplicates. On flies-pair, flies-wide and mice-home
 #: frames stored again as JPEG of quality 40 and 5 % darker differ by up to 11 from themselves; frames of the slowest of
@@ -48,10 +50,11 @@ def near_duplicates(frames: Frames, train: Sequence[Key], held_back: Sequence[Ke
     return found
 
 
-def leakage_by_looks(frames: Frames, sides: Mapping[str, Collection[Key]]) -> dict[str, Any]:
+def leakage_by_looks(frames: Frames, sides: Mapping[Side, Collection[Key]]) -> dict[str, Any]:
     """Return what `near_duplicates` finds for each side that is held back, as JSON."""
     train = sorted(sides["train"])
-    found = {side: near_duplicates(frames, train, sorted(sides[side])) for side in ("val", "test")}
+    held_back: tuple[Side, ...] = ("val", "test")
+    found = {side: near_duplicates(frames, train, sorted(sides[side])) for side in held_back}
     return {
         "measure": f"no cell of {CELLS}x{CELLS} differs by more than {THRESHOLD:g} of 255 grey levels",
         **{side: len(pairs) for side, pairs in found.items()},

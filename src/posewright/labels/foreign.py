@@ -22,7 +22,7 @@ NAMES: dict[Kind, str] = {
     "yolo": "a YOLO pose data set",
     "nwb": "NWB",
     "analysis": "analysis HDF5",
-    "jabs": "JABS poses",
+    "jabs": "JABS pose HDF5",
 }
 _KNOWN = ".slp, .pkg.slp, a DeepLabCut or Lightning Pose csv or project, COCO .json, a YOLO data.yaml, .nwb, or .h5"
 
@@ -62,7 +62,7 @@ def _kind_of_hdf5(path: Path) -> Kind:
             raise InputError(
                 f"{path}: DeepLabCut's .h5 holds pickled parts, which are never opened; name the csv beside it."
             )
-    raise InputError(f"{path}: neither analysis HDF5 nor JABS poses; give {_KNOWN}.")
+    raise InputError(f"{path}: neither analysis HDF5 nor JABS pose HDF5; give {_KNOWN}.")
 
 
 @contextmanager

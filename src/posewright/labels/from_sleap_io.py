@@ -134,6 +134,7 @@ def _part(
         frames,
         sorted(set(negatives) - labelled),
         0 if predictions_count else predicted,
+        tuple(str(track.name) for track in labels.tracks),
     )
 
 

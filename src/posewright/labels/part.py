@@ -26,6 +26,7 @@ class Part:
         frames: its labelled frames.
         negatives: (video, frame) of frames that it marks as without any animal.
         predicted: number of predicted instances in it, which do not count.
+        tracks: names of all tracks it declares, whether or not a labelled animal is in them.
     """
 
     file: Path
@@ -34,6 +35,7 @@ class Part:
     frames: list[LabeledFrame]
     negatives: list[tuple[int, int]] = field(default_factory=list)
     predicted: int = 0
+    tracks: tuple[str, ...] = ()
 
 
 def make_frames(marks: dict[tuple[int, int], list[Mark]]) -> list[LabeledFrame]:

@@ -56,7 +56,7 @@ def _is_embedded(video: VideoRef) -> bool:
 def group_names(
     labels: LabelSet, by: str, groups: Mapping[int, str] | None, block_frames: int
 ) -> dict[tuple[int, int], str]:
-    """Return (video, frame) -> group of every labelled frame, and of each frame without animals whose group is known."""
+    """Return (video, frame) -> group of every labelled frame, and of frames without animals whose group is known."""
     names = video_names(labels.videos)
     keys = [*(frame.key for frame in labels.frames), *labels.negatives]
     if by == "block":
