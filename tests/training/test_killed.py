@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import signal
 from pathlib import Path
 
@@ -59,6 +60,9 @@ def check_killed(data: Path, tmp_path: Path, tried: Recipe, kills: list[tuple[si
         assert not (out / "model.json").exists()
     assert "goes on from step " in Training(data, tried, work, out).finish()
     assert_same_training(train(data, tried, tmp_path / "whole"), out)
+    with (out / "training_log.csv").open() as stream:
+        seconds = [float(row["seconds"]) for row in csv.DictReader(stream)]
+    assert seconds == sorted(seconds)  # a budget of minutes counts those of interrupted runs
 
 
 def test_a_training_killed_by_both_signals_ends_the_same(data: Path, tmp_path: Path) -> None:

@@ -161,8 +161,6 @@ class TrainerConfig(Section):
     trainer_accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
     """Kind of device."""
     trainer_devices: Annotated[int, Field(ge=1)] | Literal["auto"] | None = None
-    """Number of devices of one training; null: one. Each takes a whole batch of its own, so two devices with
-    `batch_size` 4 learn what one learns with 8. `auto`: every GPU that the job is given; the result
-    depends on their number."""
+    """Devices of one training; null: one. Each takes a whole batch of its own. `auto`: every GPU of the job."""
     enable_progress_bar: bool = True
     """Whether a bar is shown on a terminal."""
