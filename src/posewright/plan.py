@@ -68,6 +68,7 @@ class Plan:
             },
         )
         plan.refuse_missing_videos()
+        _ = plan._first_weights  # models that are not there stop the run now
         return plan
 
     # ---- datasets and videos
@@ -185,13 +186,16 @@ class Plan:
 
     # ---- models and methods
 
+    @cached_property
+    def _first_weights(self) -> dict[str, list[dict[str, str]]]:
+        return {name: first_weights_identity(recipe) for name, recipe in self.recipes.items()}
+
     def recipe_identity(self, recipe: str) -> str:
         """Return what determines the weights of a recipe, apart from split and seed."""
-        resolved = self.recipes[recipe]
-        begins = first_weights_identity(resolved)
+        begins = self._first_weights[recipe]
         return canonical_json(
             {
-                "recipe": resolved.science(),
+                "recipe": self.recipes[recipe].science(),
                 "version": STAGE_VERSION["train_model"],
                 **({"first_weights": begins} if begins else {}),
             }

@@ -176,7 +176,10 @@ def _nested(place: str, section: type[Section]) -> list[str]:
 
 def _section_table(place: str, section: type[Section]) -> str:
     fields = [(field.alias or name, field) for name, field in section.model_fields.items() if not field.exclude]
-    rows = [(f"`{name}`", _values(field), _shown_default(field), field.description or "") for name, field in fields]
+    rows = [
+        (f"`{name}`", _values(field), _shown_default(field), " ".join((field.description or "").split()))
+        for name, field in fields
+    ]
     title = f"`{place}`: {_summary(section)}" if place else _summary(section)
     table = f"**{title}**\n\n{_table(('key', 'value', 'default', 'meaning'), rows)}"
     inner = [

@@ -68,8 +68,7 @@ class Own(Section):
     max_steps: Count | None = None
     """Stop after so many optimiser steps; null: never."""
     checkpoint_minutes: Positive = 10.0
-    """Minutes of training between two checkpoints, from which an interrupted training goes on; never changes the
-    result."""
+    """Minutes between the checkpoints from which an interrupted training goes on; never changes the result."""
     start_from: StartFrom | None = None
     """Weights of another model that the training starts from; null: none."""
     freeze: Literal["none", "encoder", "backbone"] = "none"

@@ -76,7 +76,7 @@ SET_ASIDE: dict[str, str] = {
     "trainer_config.run_name": _FOLDERS,
     "trainer_config.resume_ckpt_path": "an interrupted training resumes by itself",
     "trainer_config.trainer_device_indices": "the scheduler gives the devices",
-    "trainer_config.trainer_strategy": "one device per training",
+    "trainer_config.trainer_strategy": "several devices always learn in parallel from batches of their own",
     "trainer_config.profiler": _LOGGING,
     "trainer_config.eval": "evaluation is a stage of its own",
     "trainer_config.visualize_preds_during_training": _LOGGING,

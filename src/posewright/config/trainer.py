@@ -17,7 +17,7 @@ class TrainLoader(Section):
     """Batches of the training side."""
 
     batch_size: Count = 4
-    """Images (or crops) per optimiser step."""
+    """Images (or crops) per optimiser step and device. A batch that does not fit into memory is seen in parts."""
     shuffle: bool = True
     """Whether the order changes from epoch to epoch."""
     num_workers: NotNegativeInt | Literal["auto"] = 0
@@ -180,7 +180,7 @@ class TrainerConfig(Section):
     trainer_accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
     """Kind of device."""
     trainer_devices: Annotated[int, Field(ge=1)] | Literal["auto"] | None = None
-    """Number of devices; null: one."""
+    """Devices of one training; null: one. Each takes a whole batch of its own. `auto`: every GPU of the job."""
     enable_progress_bar: bool = True
     """Whether a bar is shown on a terminal."""
     use_wandb: bool = False

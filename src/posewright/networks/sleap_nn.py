@@ -1,10 +1,18 @@
-"""The names that the peer's checkpoints give to weights, and ours (interoperability page, appendix A)."""
+"""The peer's checkpoints: read without running what is in them, and their names for weights turned into ours.
+
+Interoperability page, section 1 and appendix A.
+"""
 
 from __future__ import annotations
 
+import pickle
 import re
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from posewright.errors import InputError
@@ -32,6 +40,59 @@ _UNET: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
 _CONTRACT = re.compile(r"backbone\.middle_blocks\.1\.blocks\.stack0_enc\d+_middle_contract_conv0")
 _EXPAND = re.compile(r"backbone\.middle_blocks\.0\.")
 _HEAD = re.compile(r"head_layers\.(\d+)\.(?:pre_classification(\d+)_fc|(\w+Head)(?:\.0)?)")
+
+#: all that a pickle of arrays in a map needs
+_ARRAYS = {
+    ("collections", "OrderedDict"),
+    ("torch._utils", "_rebuild_tensor_v2"),
+    ("torch._utils", "_rebuild_parameter"),
+}
+
+
+def read_checkpoint(path: Path) -> Any:
+    """Return what a checkpoint holds, on the CPU; settings that old versions pickled with it come out as blanks.
+
+    Raises:
+        pickle.UnpicklingError: it is no checkpoint, or damaged.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        pass
+    except (RuntimeError, EOFError) as fault:
+        raise pickle.UnpicklingError(str(fault)) from None
+    try:
+        reader = SimpleNamespace(__name__="arrays_only", Unpickler=_ArraysOnly, load=_refuse, loads=_refuse)
+        return torch.load(path, map_location="cpu", weights_only=False, pickle_module=reader)
+    except (RuntimeError, EOFError, TypeError, AttributeError) as fault:  # blanks where arrays were needed
+        raise pickle.UnpicklingError(str(fault)) from None
+
+
+class _Blank:
+    """Stands for an object of any class but those of arrays; takes every state and does nothing."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+
+    def __call__(self, *args: Any, **kwargs: Any) -> _Blank:
+        return self
+
+    def __setstate__(self, state: Any) -> None: ...
+
+    def __setitem__(self, key: Any, value: Any) -> None: ...
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Builds arrays and maps; everything else that a pickle may name becomes a blank, and nothing of it is run."""
+
+    def find_class(self, module_name: str, global_name: str) -> Any:
+        if (module_name, global_name) in _ARRAYS:
+            return super().find_class(module_name, global_name)
+        return _Blank
+
+
+def _refuse(*args: Any, **kwargs: Any) -> Any:
+    """Older formats than zip are read by other ways into pickle."""
+    raise pickle.UnpicklingError("no zip file")
 
 
 def is_peer(weights: Mapping[str, Tensor]) -> bool:

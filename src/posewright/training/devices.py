@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 from collections.abc import Iterable
 
+import lightning
 import torch
 from lightning.pytorch.accelerators import CUDAAccelerator
 
 from posewright.config.trainer import TrainerConfig
 from posewright.errors import InputError
+
+_PATIENCE_S = 10.0  #: so long the other processes may take for an end of their own
 
 
 def local_rank() -> int:
@@ -40,6 +44,18 @@ def device_count(settings: TrainerConfig) -> int:
             torch.cuda.get_device_name(index), torch.cuda.get_device_capability(index), torch.cuda.get_arch_list()
         )
     return count
+
+
+def end_other_processes(trainer: lightning.Trainer) -> None:
+    """End the processes that Lightning started for the other devices, when the first one fails or is stopped.
+
+    Lightning leaves them waiting for it. After a stop that all agreed on they end by themselves.
+    """
+    for process in getattr(trainer.strategy.launcher, "procs", ()):
+        try:
+            process.wait(timeout=_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 def require_supported(card: str, capability: tuple[int, int], compiled: Iterable[str]) -> None:

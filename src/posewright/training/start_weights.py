@@ -6,14 +6,13 @@ import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from posewright.config.recipe import Recipe, StartParts
 from posewright.errors import InputError
 from posewright.first_weights import checkpoint_of, promised_digest
 from posewright.networks.network import Network
-from posewright.networks.sleap_nn import is_peer, own_names
+from posewright.networks.sleap_nn import is_peer, own_names, read_checkpoint
 from posewright.networks.weights import read_weights
 
 _MODULES: dict[StartParts, tuple[str, ...]] = {
@@ -61,12 +60,9 @@ def _read(checkpoint: Path, key: str) -> dict[str, Tensor]:
     if promised is not None:
         return read_weights(checkpoint, promised)
     try:
-        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError):
-        raise InputError(
-            f"{key}: {checkpoint} is no checkpoint that can be read without running what is in it (those of sleap-nn "
-            "older than 0.3.5 are not); write it anew with a current sleap-nn, or give another one"
-        ) from None
+        content = read_checkpoint(checkpoint)
+    except pickle.UnpicklingError:
+        raise InputError(f"{key}: {checkpoint} is no checkpoint; give a model folder or its best.ckpt") from None
     weights = content.get("state_dict") if isinstance(content, dict) else None
     if not isinstance(weights, dict):
         raise InputError(f"{key}: {checkpoint} holds no weights under state_dict; give a best.ckpt")

@@ -36,7 +36,7 @@ from posewright.training.arithmetic import precision_of
 from posewright.training.callbacks import TimeBudget, TrainingLog
 from posewright.training.checkpoints import BEST, LAST, Checkpoints
 from posewright.training.curves import draw_curves
-from posewright.training.devices import device_count, local_rank
+from posewright.training.devices import device_count, end_other_processes, local_rank
 from posewright.training.ema import RunningMean
 from posewright.training.interruption import StopRequest
 from posewright.training.loaders import train_loader, val_loader
@@ -133,9 +133,11 @@ def _fit_in_memory(
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
-        micro_batch = micro_batch.halved()
+            micro_batch = micro_batch.halved()
+            if n_devices > 1 and local_rank() > 0:
+                raise  # by a bad end, by which Lightning notices it
         if n_devices > 1:
-            raise Interrupted("start the training again: several devices only change their parts together")
+            raise Interrupted("the processes of several devices cannot go on with less; start the training again")
         gc.collect()  # what the failed run held
         torch.cuda.empty_cache()
 
@@ -195,13 +197,17 @@ def _fit(
         warnings.filterwarnings("ignore", ".*in eval mode at the start of training.*")  # that is what freezing means
         warnings.filterwarnings("ignore", ".*sync_dist=True.*")  # every device validates on everything
         warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)  # lightning 2.6 on torch 2.14
-        trainer.fit(
-            module,
-            batches,
-            val_loader(plan, val, store),
-            ckpt_path=last if last.is_file() else None,
-            weights_only=True,
-        )
+        try:
+            trainer.fit(
+                module,
+                batches,
+                val_loader(plan, val, store),
+                ckpt_path=last if last.is_file() else None,
+                weights_only=True,
+            )
+        except BaseException:
+            end_other_processes(trainer)
+            raise
     if not trainer.is_global_zero:
         return
     weights = _best_weights(folder / BEST)
