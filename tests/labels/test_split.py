@@ -257,7 +257,7 @@ def test_frames_without_animals_go_with_their_group(tmp_path: Path) -> None:
     labels = make_labels(EVERY, VIDEOS)
     marked = replace(labels, negatives=tuple((video, 7) for video in range(len(VIDEOS))))
     plain, made = split(labels, by="video"), split(marked, by="video")
-    assert made.digest == plain.digest
+    assert made.digest != plain.digest, "models may learn from them, so they are part of what a model was trained on"
     for side in (made.train, made.val, made.test):
         assert {video for video, _ in side.negatives} == {frame.video for frame in side.frames}
     write_split(made, tmp_path)

@@ -148,6 +148,7 @@ def validated(data: Path, folder: Path) -> float:
 def quiet_trainer(**settings: Any) -> lightning.Trainer:
     warnings.filterwarnings("ignore", ".*does not have many workers.*")
     warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
+    warnings.filterwarnings("ignore", ".*`srun` command is available.*")
     silent = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
     return lightning.Trainer(accelerator="cpu", enable_checkpointing=False, **silent, **settings)
 

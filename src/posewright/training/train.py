@@ -171,32 +171,34 @@ def _fit(
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it advertises its own products
     shows_bar = recipe.trainer_config.enable_progress_bar and os.isatty(2)
     bar = TQDMProgressBar() if shows_bar else None
-    trainer = lightning.Trainer(
-        accelerator=recipe.trainer_config.trainer_accelerator,
-        devices=n_devices,
-        strategy=DDPStrategy(broadcast_buffers=False) if n_devices > 1 else "auto",  # no buffer of ours ever changes
-        use_distributed_sampler=False,
-        precision=precision_of(recipe),
-        max_epochs=recipe.trainer_config.max_epochs,
-        max_steps=recipe.posewright.max_steps or -1,
-        gradient_clip_val=recipe.posewright.gradient_clip,
-        callbacks=[one for one in (mean, checkpoints, budget, plateau, bar, log, SendRows(log)) if one is not None],
-        plugins=[LightningEnvironment()],  # a Slurm step is no Lightning cluster: requeueing is the workflow's
-        logger=loggers,
-        log_every_n_steps=1,  # only epochs are logged; Lightning warns of short ones otherwise
-        enable_checkpointing=True,
-        enable_progress_bar=shows_bar,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        default_root_dir=folder,
-    )
+    strategy = DDPStrategy(broadcast_buffers=False) if n_devices > 1 else "auto"  # no buffer of ours ever changes
     last = folder / LAST
     with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*`srun` command is available.*")  # where to run is the workflow's to say
         warnings.filterwarnings("ignore", ".*does not have many workers.*")  # the store is mapped: loading is a copy
         warnings.filterwarnings("ignore", ".*your dataloader is not resumable.*")  # its order is, see Checkpoints
         warnings.filterwarnings("ignore", ".*in eval mode at the start of training.*")  # that is what freezing means
         warnings.filterwarnings("ignore", ".*sync_dist=True.*")  # every device validates on everything
         warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)  # lightning 2.6 on torch 2.14
+        trainer = lightning.Trainer(
+            accelerator=recipe.trainer_config.trainer_accelerator,
+            devices=n_devices,
+            strategy=strategy,
+            use_distributed_sampler=False,
+            precision=precision_of(recipe),
+            max_epochs=recipe.trainer_config.max_epochs,
+            max_steps=recipe.posewright.max_steps or -1,
+            gradient_clip_val=recipe.posewright.gradient_clip,
+            callbacks=[one for one in (mean, checkpoints, budget, plateau, bar, log, SendRows(log)) if one is not None],
+            plugins=[LightningEnvironment()],  # a Slurm step is no Lightning cluster: requeueing is the workflow's
+            logger=loggers,
+            log_every_n_steps=1,  # only epochs are logged; Lightning warns of short ones otherwise
+            enable_checkpointing=True,
+            enable_progress_bar=shows_bar,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            default_root_dir=folder,
+        )
         try:
             trainer.fit(
                 module,
