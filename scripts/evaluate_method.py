@@ -30,6 +30,7 @@ def main() -> None:
         out=given.out,
         options=given.options,
         ledger=given.ledger,
+        files=given.dataset.get("files", ()),
     )
 
 

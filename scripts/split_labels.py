@@ -6,11 +6,13 @@ from pathlib import Path
 from posewright import door
 from posewright.config.project import DatasetConfig, SplitConfig
 from posewright.config.sections import validate
+from posewright.labels.duplicates import leakage_by_looks
 from posewright.labels.memory import recall_groups, remember_groups
 from posewright.labels.read import read_labels
 from posewright.labels.recordings import groups_of
-from posewright.labels.split import split_labels, write_split
+from posewright.labels.split import SIDES, split_labels, write_split
 from posewright.plan import read_rows
+from posewright.samples.store import FrameStore
 
 
 def main() -> None:
@@ -20,6 +22,7 @@ def main() -> None:
     words.add_argument("--sheet", type=Path, help="videos.tsv with session and animals of the labelled videos")
     words.add_argument("--fold", type=int, default=0, help="which fold, from 0")
     words.add_argument("--groups", type=Path, metavar="TSV", help="table that remembers the groups; read and added to")
+    words.add_argument("--store", type=Path, help="store.json of the decoded frames, to look for near-duplicates in")
     words.add_argument("--out", type=Path, required=True, help="folder for {train,val,test}.slp and split.json")
     given = words.parse_args()
     dataset = validate(DatasetConfig, given.dataset, "--dataset")
@@ -42,7 +45,8 @@ def main() -> None:
     )
     if given.groups:  # before the split is there: without the table it could not be made again
         remember_groups(given.groups, settings, split.places)
-    write_split(split, given.out)
+    sides = {side: [frame.key for frame in getattr(split, side).frames] for side in SIDES}
+    write_split(split, given.out, leakage_by_looks(FrameStore(given.store), sides) if given.store else None)
 
 
 if __name__ == "__main__":

@@ -88,3 +88,16 @@ def test_models_that_are_not_trained_here_are_scored_once(folder: Path) -> None:
     assert here.seeds_of("one") == [3, 4]
     assert here.seeds_of("theirs") == [3]
     assert here.method_folders("theirs") == ["there"]
+
+
+def test_other_first_weights_are_another_training_wherever_they_lie(folder: Path) -> None:
+    Path("pose.yaml").write_text(yaml.safe_dump({**RECIPE, "posewright": {"start_from": {"path": "first.ckpt"}}}))
+    with pytest.raises(InputError, match=r"first\.ckpt does not exist"):
+        plan()
+    Path("first.ckpt").write_bytes(b"weights")
+    before = plan().recipe_identity("pose")
+    Path("first.ckpt").rename("moved.ckpt")
+    Path("pose.yaml").write_text(yaml.safe_dump({**RECIPE, "posewright": {"start_from": {"path": "moved.ckpt"}}}))
+    assert plan().recipe_identity("pose") == before
+    Path("moved.ckpt").write_bytes(b"others")
+    assert plan().recipe_identity("pose") != before

@@ -6,12 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from posewright.check import check_inputs
+from posewright.config.project import load_project
 from posewright.files import read_json
 from posewright.labels.digest import labels_digest
+from posewright.labels.duplicates import leakage_by_looks
 from posewright.labels.read import read_labels
-from posewright.labels.split import leakage, split_labels, write_split
+from posewright.labels.sides import Side
+from posewright.labels.split import SIDES, Split, leakage, split_labels, write_split
 from posewright.plan import Plan
 from posewright.samples.store import FrameStore, store_frames
 
@@ -46,3 +50,58 @@ def test_a_deeplabcut_project_needs_no_conversion(shared_data: Path, tmp_path: P
     store = FrameStore(tmp_path / "store" / "store.json")
     assert store.keys == tuple(frame.key for frame in labels.frames)
     assert min(store[store.keys[-1]].shape[:2]) > 100
+
+
+@pytest.mark.parametrize("name", ["mouse-openfield", "flies-wide", "mice-home"])
+def test_original_files_and_a_short_config_are_enough(shared_data: Path, tmp_path: Path, name: str) -> None:
+    text = SHORT[name].format(data=shared_data / name, work=tmp_path / "work")
+    assert len(text.strip().splitlines()) < 15
+    recipes = Path(__file__).resolve().parents[1] / "config" / "recipes"
+    project = load_project(yaml.safe_load(text.replace("recipes/", f"{recipes}/")))
+    check_inputs(project, "data", tmp_path / "check.json")
+    facts = read_json(tmp_path / "check.json")
+    labels = read_labels(**project.datasets["data"].reading())
+    split = split_labels(
+        labels,
+        by="block",
+        val=project.split.val,
+        test=project.split.test,
+        block_frames=project.split.block_frames,
+        gap_frames=project.split.gap_frames,
+    )
+    assert facts["split"][0]["digest"] == split.digest
+    assert facts["labels"]["files"][0]["label_source"] == ("model" if name == "flies-wide" else "human")
+    kept = [frame.key for frame in labels.frames][:60]  # decoding all of a film is another test's
+    store_frames(labels.only(kept), tmp_path / "store" / "store.json")
+    assert len(FrameStore(tmp_path / "store" / "store.json")) == len(kept)
+    looks = leakage_by_looks(FrameStore(tmp_path / "store" / "store.json"), _among(split, kept))
+    write_split(split, tmp_path / "split", looks)
+    assert read_json(tmp_path / "split" / "split.json")["leakage"]["near_duplicates"] == looks
+
+
+def _among(split: Split, kept: list[tuple[int, int]]) -> dict[Side, list[tuple[int, int]]]:
+    return {side: [frame.key for frame in getattr(split, side).frames if frame.key in set(kept)] for side in SIDES}
+
+
+_TOPDOWN = """
+recipes:
+  centroid: recipes/centroid.unet.yaml
+  instance: recipes/centered_instance.unet.yaml
+methods:
+  topdown: {{type: topdown, recipes: [centroid, instance]}}
+work_dir: {work}
+"""
+SHORT = {
+    "mouse-openfield": """
+datasets:
+  data: {{labels: [{data}/config.yaml]}}
+split: {{block_frames: 8}}
+recipes:
+  single: recipes/single_instance.unet.yaml
+methods:
+  single: {{type: single_instance, recipes: [single]}}
+work_dir: {work}
+""",
+    "flies-wide": "datasets:\n  data: {{labels: [{data}/labels.slp], label_source: model}}\n" + _TOPDOWN,
+    "mice-home": "datasets:\n  data: {{labels: [{data}/labels.slp]}}\nsplit: {{block_frames: 5}}\n" + _TOPDOWN,
+}

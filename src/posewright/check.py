@@ -7,16 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from posewright.check_recipes import check_frame_sizes, check_methods, planned_recipes, used_recipes
+from posewright.check_forecast import forecast
+from posewright.check_labels import file_facts, oddities
+from posewright.check_recipes import check_frame_sizes, check_methods, planned_recipes, recipe_notes, used_recipes
 from posewright.config.project import DatasetConfig, ProjectConfig
 from posewright.config.sheet import VideoRow
 from posewright.errors import InputError, nearest
 from posewright.files import write_json
 from posewright.findings import Findings
+from posewright.labels.fits import misfit
 from posewright.labels.measure import most_animals, node_reach_px
 from posewright.labels.memory import recall_groups
 from posewright.labels.model import LabelSet, VideoRef
-from posewright.labels.read import read_labels
+from posewright.labels.part import Part
+from posewright.labels.read import join_parts, read_parts
 from posewright.labels.recordings import groups_of
 from posewright.labels.split import Split, split_labels
 from posewright.plan import read_rows
@@ -50,15 +54,22 @@ def check_inputs(project: ProjectConfig, dataset: str, out: Path, table: Path | 
         },
         "labels": None,
     }
-    labels = _labels(settings, f"datasets.{dataset}", findings) if settings.labels else None
-    if labels is not None:
+    read = _labels(settings, f"datasets.{dataset}", findings) if settings.labels else None
+    if read is not None:
+        parts, labels = read
         videos = [_video(video, index, labels, findings) for index, video in enumerate(labels.videos)]
         splits = _splits(project, labels, rows, table, findings)
         train = splits[0].train if splits else labels
         recipes = planned_recipes(recipes, train, videos, findings)
         check_methods(project, recipes, train, findings)
         check_frame_sizes(project, recipes, videos, findings)
-        facts |= {"labels": _facts(labels, videos), "split": [_split_facts(split) for split in splits]}
+        for name, recipe in recipes.items():
+            facts["recipes"][name]["notes"] = recipe_notes(recipe, splits[0].train if splits else labels)
+        notes = oddities(parts, settings, videos, findings)
+        found = {**_facts(labels, videos), "files": file_facts(parts, settings, videos), "notes": notes}
+        facts |= {"labels": found, "split": [_split_facts(split) for split in splits]}
+    n_nodes, animals = (len(read[1].skeleton.nodes), most_animals(read[1])) if read else (None, None)
+    facts["forecast"] = forecast(project.predict, dataset, rows, n_nodes, animals)
     findings.raise_if_any()
     write_json(out, facts)
 
@@ -74,16 +85,23 @@ def _rows(project: ProjectConfig, findings: Findings) -> list[VideoRow]:
 # --- labels and videos ----------------------------------------------------------------------------------------------
 
 
-def _labels(settings: DatasetConfig, where: str, findings: Findings) -> LabelSet | None:
+def _labels(settings: DatasetConfig, where: str, findings: Findings) -> tuple[list[Part], LabelSet] | None:
     """Read each label file by itself, so that each tells its own fault, then all together."""
     before = len(findings.problems)
     reading = settings.reading()
     for folder in reading["video_paths"]:
         if not folder.is_dir():
             findings.add(f"{where}.video_paths", f"{folder} is no folder", "correct it or remove it")
-    for path in reading["paths"]:
-        findings.attempt(lambda path=path: read_labels(**{**reading, "paths": [path], "skeleton": None}))  # type: ignore[misc]
-    return findings.attempt(lambda: read_labels(**reading)) if len(findings.problems) == before else None
+    common = {key: reading[key] for key in ("path_map", "missing_nodes")}
+    each = {key: reading[key] for key in ("video_paths", "node_map")} | common
+    parts: list[Part] = []
+    for path, source in zip(reading["paths"], reading["sources"], strict=True):
+        part = findings.attempt(lambda path=path, source=source: read_parts([path], sources=[source], **each))  # type: ignore[misc]
+        parts += part or ()
+    if len(findings.problems) > before:
+        return None
+    labels = findings.attempt(lambda: join_parts(parts, skeleton=reading["skeleton"], **common))
+    return None if labels is None else (parts, labels)
 
 
 def _video(video: VideoRef, index: int, labels: LabelSet, findings: Findings) -> dict[str, Any]:
@@ -105,6 +123,9 @@ def _video(video: VideoRef, index: int, labels: LabelSet, findings: Findings) ->
         facts |= _images(video, frames[0].frame, where, findings)
     else:
         facts |= _file(video.source, where, findings)
+        fault = misfit(video.source, video.stored) if facts["size"] is not None else None
+        if fault is not None:
+            findings.add(where, f"{video.source} is another video: {fault}", "name the right one in path_map")
         last = frames[-1].frame
         if facts.get("is_count") and facts["n_frames"] <= last:
             findings.add(
@@ -148,6 +169,7 @@ def _facts(labels: LabelSet, videos: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "frames": len(labels.frames),
         "instances": labels.n_instances,
+        "negative_frames": len(labels.negatives),
         "most_animals": most_animals(labels),
         "tracks": list(labels.track_names),
         "skeleton": labels.skeleton.to_json(),

@@ -12,11 +12,14 @@ from posewright.errors import nearest
 from posewright.findings import Findings
 from posewright.labels.identities import identities_fault
 from posewright.labels.measure import crop_fault, measured_crop_px, most_animals, node_reach_px
+from posewright.labels.mirror import mirror_notes
 from posewright.labels.model import LabelSet
 from posewright.labels.skeleton import Skeleton
 from posewright.labels.statistics import measure_labels
 from posewright.shapes import Size
 from posewright.training.recipe_plan import filled_in
+
+_OF_CROPS = ("centered_instance", "multi_class_topdown")
 
 
 def used_recipes(project: ProjectConfig, findings: Findings) -> dict[str, Recipe]:
@@ -125,8 +128,21 @@ def _check_recipe(where: str, recipe: Recipe, labels: LabelSet, findings: Findin
         _check_classes(f"{place}.class_maps.classes", head.class_maps.classes, labels, findings)
     if isinstance(head, MultiClassTopDownHead):
         _check_classes(f"{place}.class_vectors.classes", head.class_vectors.classes, labels, findings)
-    if recipe.model_type in ("centered_instance", "multi_class_topdown"):
+    if recipe.model_type in _OF_CROPS:
         _check_crop(where, recipe, labels, None if anchor is None else skeleton.index(anchor), findings)
+
+
+def recipe_notes(recipe: Recipe, labels: LabelSet) -> list[str]:
+    """Return sentences on what is no fault and may surprise."""
+    crops = recipe.model_type in _OF_CROPS
+    notes = mirror_notes(labels.skeleton, _anchor(recipe) if crops else None) if recipe.mirrors else []
+    negative = len(labels.negatives)
+    if negative and not crops and not recipe.data_config.use_negative_frames:
+        notes.append(
+            f"{negative} frames are marked as without animals, and the recipe does not learn from them; set "
+            "data_config.use_negative_frames to true to do so."
+        )
+    return notes
 
 
 def _anchor(recipe: Recipe) -> str | None:

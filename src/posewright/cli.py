@@ -70,7 +70,8 @@ def check_project(config: Path) -> int:
         for name in project.datasets:
             out = Path(folder) / f"{name}.json"
             check_inputs(project, name, out, Path(groups_file(name)))
-            print(f"{name}: {_found(read_json(out))}")
+            facts = read_json(out)
+            print("\n".join([f"{name}: {_found(facts)}", *(f"  {line}" for line in _details(facts))]))
     print("No problems found.")
     return 0
 
@@ -79,6 +80,25 @@ def _found(facts: Mapping[str, Any]) -> str:
     labels = facts["labels"]
     videos = f"{facts['sheet']['videos']} videos to predict"
     return f"{labels['frames']} labelled frames, {labels['instances']} instances, {videos}" if labels else videos
+
+
+def _details(facts: Mapping[str, Any]) -> list[str]:
+    """Return a line for each label file, one for each oddity, and the forecast."""
+    from posewright.check_forecast import forecast_words
+
+    labels = facts["labels"] or {"files": [], "notes": []}
+    return [*map(_file_line, labels["files"]), *labels["notes"], f"forecast: {forecast_words(facts['forecast'])}"]
+
+
+def _file_line(file: Mapping[str, Any]) -> str:
+    shown = ", ".join(f"{node} {share:.0%}" for node, share in file["visible"].items())
+    sizes = ", ".join(f"{width}x{height}" for height, width in file["sizes"]) or "unknown"
+    also = f", {file['frames_without_animals']} frames without animals" if file["frames_without_animals"] else ""
+    partly = "" if file["complete"] else ", not every animal labelled"
+    return (
+        f"{file['path']} ({file['kind']}, label source {file['label_source']}{partly}): {file['frames']} frames, "
+        f"{file['instances']} instances{also}, {len(file['tracks'])} tracks, images {sizes}; visible: {shown}"
+    )
 
 
 def run(words: Sequence[str]) -> int:

@@ -44,3 +44,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     choices = sorted(known)
     close = difflib.get_close_matches(word, choices, n=1)
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(choices)}"
+
+
+class Interrupted(Exception):
+    """Work that was asked to stop and will go on from where it is when started again; the message says from where."""

@@ -23,6 +23,7 @@ from posewright.config.sheet import VideoRow, read_sheet
 from posewright.config.stages import STAGE_VERSION
 from posewright.errors import InputError, InputProblems, Problem
 from posewright.files import canonical_json, file_digest, read_json
+from posewright.first_weights import first_weights_identity
 from posewright.labels.digest import labels_digest, video_paths
 
 #: Columns of the sheet that reach prediction; a change in any other one (a note, a session) predicts nothing again.
@@ -60,13 +61,14 @@ class Plan:
             videos=read_rows(Path(project.videos), list(project.datasets)) if project.videos else [],
             label_digests={
                 name: tuple(
-                    labels_digest(_existing(Path(path), f"datasets.{name}.labels"), cache)
-                    for path in dataset.labels or ()
+                    labels_digest(_existing(Path(file.path), f"datasets.{name}.labels"), cache)
+                    for file in dataset.files
                 )
                 for name, dataset in project.datasets.items()
             },
         )
         plan.refuse_missing_videos()
+        _ = plan._first_weights  # models that are not there stop the run now
         return plan
 
     # ---- datasets and videos
@@ -78,7 +80,7 @@ class Plan:
 
     def label_files(self, dataset: str) -> list[str]:
         """Return the label files of a dataset."""
-        return [str(path) for path in self.project.datasets[dataset].labels or ()]
+        return [file.path for file in self.project.datasets[dataset].files]
 
     @cached_property
     def _rows(self) -> dict[str, dict[str, VideoRow]]:
@@ -150,13 +152,16 @@ class Plan:
 
     def split_identity(self, dataset: str) -> str:
         """Return what determines the split, and whether the inputs are sound."""
+        settings = self.project.datasets[dataset]
+        nodes = {"node_map": settings.node_map, "missing_nodes": sorted(settings.missing_nodes)}
         return canonical_json(
             {
                 "labels": self.label_digests[dataset],
-                "skeleton": _plain(self.project.datasets[dataset].skeleton),
+                "skeleton": _plain(settings.skeleton),
                 "split": _dump(self.project.split),
                 "recordings": self._recordings(dataset),
                 "version": STAGE_VERSION["split_labels"],
+                **{key: value for key, value in nodes.items() if value},
             }
         )
 
@@ -181,9 +186,20 @@ class Plan:
 
     # ---- models and methods
 
+    @cached_property
+    def _first_weights(self) -> dict[str, list[dict[str, str]]]:
+        return {name: first_weights_identity(recipe) for name, recipe in self.recipes.items()}
+
     def recipe_identity(self, recipe: str) -> str:
         """Return what determines the weights of a recipe, apart from split and seed."""
-        return canonical_json({"recipe": self.recipes[recipe].science(), "version": STAGE_VERSION["train_model"]})
+        begins = self._first_weights[recipe]
+        return canonical_json(
+            {
+                "recipe": self.recipes[recipe].science(),
+                "version": STAGE_VERSION["train_model"],
+                **({"first_weights": begins} if begins else {}),
+            }
+        )
 
     def recipe_json(self, recipe: str) -> str:
         """Return the whole resolved recipe, with workers and devices."""
@@ -219,9 +235,11 @@ class Plan:
         return canonical_json({"method": _dump(self.project.methods[method]), "version": version})
 
     def judged_dataset_json(self, dataset: str) -> str:
-        """Return what scoring must know of a dataset's labels."""
-        settings = _dump(self.project.datasets[dataset])
-        return canonical_json({key: settings[key] for key in ("label_source", "complete")})
+        """Return what scoring must know of a dataset's labels; of each file only where files differ."""
+        settings = self.project.datasets[dataset]
+        usual = {"label_source": settings.label_source, "complete": settings.complete}
+        files = settings.declared()
+        return canonical_json({**usual, "files": files} if files else usual)
 
     def evaluation_options(self) -> str:
         """Return how predictions are read for scoring."""

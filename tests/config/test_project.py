@@ -107,3 +107,30 @@ def test_a_config_is_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         found.seeds = (1,)  # type: ignore[misc]
     assert isinstance(found, ProjectConfig)
+
+
+def test_a_label_file_may_differ_from_its_dataset() -> None:
+    labels = ["a.slp", {"path": "b.slp", "label_source": "model", "complete": False}]
+    found = load_project(project(datasets={"flies": {"labels": labels, "label_source": "corrected"}}))
+    flies = found.datasets["flies"]
+    assert [(file.path, file.label_source, file.complete) for file in flies.files] == [
+        ("a.slp", "corrected", True),
+        ("b.slp", "model", False),
+    ]
+    assert len(flies.declared()) == 2
+    assert load_project(found.model_dump(mode="json", by_alias=True)) == found
+    alike = load_project(project(datasets={"flies": {"labels": ["a.slp", {"path": "b.slp"}]}}))
+    assert alike.datasets["flies"].declared() == []
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ([{"path": "a", "lable_source": "model"}], "labels[0].lable_source: unknown key 'lable_source'; did you mean"),
+        ([{"path": "a", "label_source": "me"}], "labels[0].label_source: found 'me'"),
+        (["a", {"complete": True}], "labels[1].path: the key is missing"),
+        ([3], "labels[0]: found 3: should be a valid string"),
+    ],
+)
+def test_faults_of_a_label_file_name_its_place(labels: list[Any], expected: str) -> None:
+    assert f"config key datasets.flies.{expected}" in faults(project(datasets={"flies": {"labels": labels}}))

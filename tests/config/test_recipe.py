@@ -111,19 +111,15 @@ def test_faults_are_said_in_words(value: dict[str, Any], expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("head", "backbone", "trainer", "key"),
+    ("head", "backbone", "key"),
     [
-        ("centroid", {"convnext": {"kernel_size": 4}}, {}, "convnext.kernel_size"),
-        ("centroid", {"unet": {"stacks": 2}}, {}, "unet.stacks"),
-        ("centroid", {"unet": {"middle_block": False}}, {}, "unet.middle_block"),
-        ("centroid", {"unet": {}}, {"lr_scheduler": {"cosine_annealing_warmup": {}}}, "cosine_annealing_warmup"),
-        ("centroid", {"unet": {}}, {"online_hard_keypoint_mining": {"online_mining": True}}, "online_mining"),
+        ("centroid", {"convnext": {"kernel_size": 4}}, "convnext.kernel_size"),
+        ("centroid", {"unet": {"stacks": 2}}, "unet.stacks"),
+        ("centroid", {"unet": {"middle_block": False}}, "unet.middle_block"),
     ],
 )
-def test_what_is_not_built_parses_and_is_refused_for_training(
-    head: str, backbone: dict[str, Any], trainer: dict[str, Any], key: str
-) -> None:
-    value = {"model_config": {"backbone_config": backbone, "head_configs": {head: {}}}, "trainer_config": trainer}
+def test_what_is_not_built_parses_and_is_refused_for_training(head: str, backbone: dict[str, Any], key: str) -> None:
+    value = {"model_config": {"backbone_config": backbone, "head_configs": {head: {}}}}
     with pytest.raises(InputError, match="not available yet in this version") as caught:
         load_recipe(value).require_trainable()
     assert key in str(caught.value)
@@ -161,9 +157,31 @@ def test_encoders_that_cannot_be_are_said_in_words(backbone: dict[str, Any], exp
     assert expected in str(caught.value)
 
 
-def test_augmentation_and_weights_that_are_not_built_are_refused() -> None:
-    data = {"augmentation_config": {"geometric": {"flip_p": 0.5, "erase_p": 0.1}}}
-    value = recipe(data_config=data)
-    value["model_config"]["pretrained_backbone_weights"] = "best.ckpt"
-    keys = [key.rpartition(".")[2] for key, _ in load_recipe(value).unavailable()]
-    assert sorted(keys) == ["erase_p", "flip_p", "pretrained_backbone_weights"]
+@pytest.mark.parametrize(
+    ("sections", "expected"),
+    [
+        ({"posewright": {"accumulate": 3}}, "accumulate 3 does not divide the batch_size 4"),
+        (
+            {"trainer_config": {"max_epochs": 5, "lr_scheduler": {"linear_warmup_linear_decay": {}}}},
+            "warmup_epochs 5 leave nothing of 5 max_epochs",
+        ),
+        (
+            {"trainer_config": {"lr_scheduler": {"cosine_annealing_warmup": {"warmup_epochs": 9, "max_epochs": 9}}}},
+            "warmup_epochs 9 leave nothing of 9 max_epochs",
+        ),
+    ],
+)
+def test_training_options_that_cannot_be_are_said_in_words(sections: dict[str, Any], expected: str) -> None:
+    with pytest.raises(InputProblems, match=expected):
+        load_recipe(recipe(**sections))
+
+
+def test_where_curves_go_is_no_science_and_the_key_to_it_is_never_kept() -> None:
+    plain = load_recipe(recipe())
+    wandb = {"project": "flies", "wandb_mode": "offline", "api_key": "SECRET", "viz_enabled": True}
+    sent = load_recipe(recipe(trainer_config={"use_wandb": True, "wandb": wandb}, posewright={"tensorboard": True}))
+    assert sent.trainer_config.wandb is not None
+    assert (sent.trainer_config.wandb.project, sent.trainer_config.wandb.wandb_mode) == ("flies", "offline")
+    assert sent.science() == plain.science()
+    assert "SECRET" not in str(sent.to_json())
+    assert {"trainer_config.wandb.api_key", "trainer_config.wandb.viz_enabled"} == set(sent.set_aside)

@@ -14,7 +14,7 @@ import torch
 from posewright.config.recipe import load_recipe
 from posewright.errors import InputError
 from posewright.evaluation.compare import compare_methods
-from posewright.evaluation.evaluate import evaluate_method, in_node_order, units_of
+from posewright.evaluation.evaluate import declared_of, evaluate_method, in_node_order, units_of
 from posewright.evaluation.ledger import configurations_scored
 from posewright.files import read_json, write_json
 from posewright.labels.read import read_labels
@@ -114,3 +114,34 @@ def test_nodes_go_by_name() -> None:
     np.testing.assert_array_equal(moved.node_scores[0], [0.3, np.nan, 0.1])
     with pytest.raises(InputError, match="share none"):
         in_node_order(poses, Skeleton(("a", "b", "c")), Skeleton(("x", "y")))
+
+
+def test_the_strictest_declaration_of_a_sides_files_holds_for_the_side(inputs: dict[str, Any], tmp_path: Path) -> None:
+    record = read_json(inputs["split"] / "split.json")
+    second = record["units"][1]
+    write_json(inputs["split"] / "split.json", {**record, "files": [[*second[:2], 1]]})
+    files = [{"label_source": "corrected", "complete": True}, {"label_source": "model", "complete": False}]
+    out = tmp_path / "evaluation" / "robot" / "fold0_seed0" / "test"
+    evaluate_method(
+        method="robot",
+        side="test",
+        label_source="human",
+        complete=True,
+        out=out,
+        options={"backend": "torch", "peak_threshold": -1.0, "batch": 2},
+        files=files,
+        **inputs,
+    )
+    metrics = read_json(out / "metrics.json")
+    assert (metrics["label_source"], metrics["complete"]) == ("model", False)
+
+
+def test_a_side_is_judged_by_the_files_its_frames_come_from() -> None:
+    files = [{"label_source": "human"}, {"label_source": "model"}, {"label_source": "corrected"}]
+    units = [[0, 1, "a", "test"], [0, 2, "b", "val"], [0, 3, "c", "train"], [0, 4, "d", "dropped"]]
+    record = {"units": units, "files": [[0, 2, 2], [0, 3, 1]]}
+    assert declared_of(record, "test", files) == files[:1]
+    assert declared_of(record, "val", files) == files[2:]
+    assert declared_of({**record, "folds": 3}, "val", files) == files[1:]
+    assert declared_of({"units": units}, "test", files) == files
+    assert declared_of(record, "test", []) == []

@@ -16,21 +16,49 @@ def touch(path: Path) -> Path:
     return path
 
 
-def test_the_order_is_given_beside_folders(tmp_path: Path) -> None:
-    labels = tmp_path / "labels" / "labels.slp"
-    places = Places([tmp_path / "videos"])
-    assert places.find("/old/day1/cam.mp4", labels) is None
+def find(folder: Path, path: str, *others: str) -> Path | None:
+    return Places([folder / "videos"]).find(path, folder / "labels" / "labels.slp", others)
+
+
+def test_a_path_that_leads_somewhere_is_believed_else_the_longest_end_counts(tmp_path: Path) -> None:
+    assert find(tmp_path, "/old/day1/cam.mp4") is None
     deep = touch(tmp_path / "videos" / "x" / "cam.mp4")
-    assert places.find("/old/day1/cam.mp4", labels) == deep
-    flat = touch(tmp_path / "videos" / "cam.mp4")
-    assert places.find("/old/day1/cam.mp4", labels) == flat
-    tail = touch(tmp_path / "videos" / "day1" / "cam.mp4")
-    assert places.find("/old/day1/cam.mp4", labels) == tail
-    beside = touch(tmp_path / "labels" / "cam.mp4")
-    assert places.find("/old/day1/cam.mp4", labels) == beside
+    assert find(tmp_path, "/old/day1/cam.mp4") == deep
+    tail = touch(tmp_path / "videos" / "more" / "day1" / "cam.mp4")
+    assert find(tmp_path, "/old/day1/cam.mp4") == tail
+    touch(tmp_path / "labels" / "cam.mp4")
+    assert find(tmp_path, "Z:\\old\\day1\\cam.mp4") == tail
+    longer = touch(tmp_path / "labels" / "old" / "day1" / "cam.mp4")
+    assert find(tmp_path, "Z:\\old\\day1\\cam.mp4") == longer
     relative = touch(tmp_path / "labels" / "day1" / "cam.mp4")
-    assert places.find("day1/cam.mp4", labels) == relative
-    assert places.find(str(flat), labels) == flat
+    assert find(tmp_path, "day1/cam.mp4") == relative
+    assert find(tmp_path, str(deep)) == deep
+
+
+def test_what_is_another_videos_is_never_taken(tmp_path: Path) -> None:
+    first, second = "Z:\\lab\\s1\\cam0.mp4", "Z:\\lab\\s2\\cam0.mp4"
+    one = touch(tmp_path / "videos" / "s1" / "cam0.mp4")
+    assert find(tmp_path, first, first, second) == one
+    assert find(tmp_path, second, first, second) is None
+    two = touch(tmp_path / "videos" / "s2" / "cam0.mp4")
+    assert (find(tmp_path, first, first, second), find(tmp_path, second, first, second)) == (one, two)
+    touch(tmp_path / "labels" / "cam0.mp4")
+    assert find(tmp_path, "/elsewhere/cam0.mp4", first, second, "cam0.mp4") is None
+
+
+def test_one_file_that_bears_the_name_of_two_videos_is_told(tmp_path: Path) -> None:
+    touch(tmp_path / "labels" / "cam0.mp4")
+    first, second = "Z:\\lab\\s1\\cam0.mp4", "Z:\\lab\\s2\\cam0.mp4"
+    for path in (first, second):
+        with pytest.raises(InputError, match=r"labels.cam0\.mp4 could be the video .*s\d.* or the video .*s\d"):
+            find(tmp_path, path, first, second)
+
+
+def test_what_does_not_fit_is_no_candidate(tmp_path: Path) -> None:
+    first, second = touch(tmp_path / "videos" / "a" / "cam.mp4"), touch(tmp_path / "videos" / "b" / "cam.mp4")
+    places, labels = Places([tmp_path / "videos"]), tmp_path / "labels.slp"
+    assert places.find("/x/cam.mp4", labels, fits=lambda one: one != first) == second
+    assert places.find("/x/cam.mp4", labels, fits=lambda one: False) is None
 
 
 def test_several_candidates_are_listed(tmp_path: Path) -> None:

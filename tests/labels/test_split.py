@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from posewright.config.sheet import VideoRow
 from posewright.errors import InputError
 from posewright.files import read_json
-from posewright.labels.model import LabelSet
+from posewright.labels.model import LabelSet, VideoRef
 from posewright.labels.read import read_labels, read_side
+from posewright.labels.recordings import as_recordings, groups_of
 from posewright.labels.split import Split, leakage, split_labels, write_split
 
 from .make_labels import make_labels
@@ -222,3 +225,54 @@ def test_two_videos_of_one_name_stay_two_on_the_sides(tmp_path: Path, shared_dat
         again = read_side(tmp_path / f"{side}.slp")
         assert len(again.videos) == 3
         assert keys(again) == keys(part)
+
+
+@pytest.mark.parametrize(("val", "test", "folds"), [(0.1, 0.2, 1), (0.25, 0.25, 1), (0.1, 0.0, 1), (0.1, 0.2, 4)])
+@pytest.mark.parametrize("count", [5, 6, 10, 17, 40])
+def test_parts_are_as_near_to_those_asked_for_as_whole_groups_allow(
+    val: float, test: float, folds: int, count: int
+) -> None:
+    names = tuple(f"r{number}.mp4" for number in range(count))
+    labels = make_labels([(video, 1) for video in range(count)], names)
+    for seed in range(10):
+        made = split(labels, by="video", val=val, test=test, folds=folds, seed=seed)
+        wanted = {"test": test} if test else {}
+        wanted |= {f"fold{k}": (1 - test) / folds for k in range(folds)} if folds > 1 else {"val": val}
+        found = {place: sum(own == place for own in made.places.values()) for place in wanted}
+        assert all(abs(found[place] - max(1.0, part * count)) < 1 for place, part in wanted.items()), found
+
+
+def test_cameras_of_one_session_stay_together() -> None:
+    names = tuple(f"s{session}/cam{camera}.mp4" for session in range(8) for camera in range(3))
+    labels = make_labels([(video, frame) for video in range(24) for frame in (1, 2)], names)
+    rows = [VideoRow(name.replace("/", "_"), name, session=name[:2], camera=name[3:7]) for name in names]
+    found = LabelSet(labels.skeleton, tuple(VideoRef(name, Path(name)) for name in names), labels.frames)
+    made = split(found, by="session", groups=groups_of(found, rows, "session"))
+    side = {names[video][:2]: own for video, _, _, own in made.units}
+    assert all(side[names[video][:2]] == own for video, _, _, own in made.units)
+    assert set(side.values()) == {"train", "val", "test"}
+
+
+def test_frames_without_animals_go_with_their_group(tmp_path: Path) -> None:
+    labels = make_labels(EVERY, VIDEOS)
+    marked = replace(labels, negatives=tuple((video, 7) for video in range(len(VIDEOS))))
+    plain, made = split(labels, by="video"), split(marked, by="video")
+    assert made.digest != plain.digest, "models may learn from them, so they are part of what a model was trained on"
+    for side in (made.train, made.val, made.test):
+        assert {video for video, _ in side.negatives} == {frame.video for frame in side.frames}
+    write_split(made, tmp_path)
+    assert read_side(tmp_path / "val.slp").negatives == made.val.negatives
+    counts = read_json(tmp_path / "split.json")["frames_without_animals"]
+    assert sum(counts.values()) == len(VIDEOS)
+
+
+def test_pkg_files_of_one_film_are_one_recording(shared_data: Path) -> None:
+    flies = shared_data / "flies-pair"
+    labels = read_labels([flies / "train.pkg.slp", flies / "val.pkg.slp"])
+    assert (len(labels.videos), len(as_recordings(labels).videos)) == (2, 1)
+    assert len(as_recordings(labels).frames) == len(labels.frames)
+    made = split(labels, block_frames=20)
+    joined = split(as_recordings(labels), block_frames=20)
+    assert (made.gap_frames, leakage(made)) == (joined.gap_frames, leakage(joined))
+    assert leakage(made)["nearest_train_frame"]["val"] is not None
+    assert {group for _, _, group, _ in made.units} == {group for _, _, group, _ in joined.units}

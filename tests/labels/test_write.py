@@ -11,7 +11,7 @@ import sleap_io
 from posewright.errors import InputError
 from posewright.labels.digest import labels_digest
 from posewright.labels.model import LabeledFrame, LabelSet, VideoRef
-from posewright.labels.read import read_labels
+from posewright.labels.read import read_labels, read_side
 from posewright.labels.write import write_labels, write_predictions
 from posewright.shapes import PoseBatch
 
@@ -75,7 +75,7 @@ def test_predictions_are_predicted_instances(tmp_path: Path) -> None:
     assert [track.name for track in found.tracks] == ["mia"]
 
 
-def test_a_frame_without_instances_is_written_and_left_out_when_read(tmp_path: Path) -> None:
+def test_a_frame_without_instances_is_left_out_when_read_unless_it_is_marked_as_empty(tmp_path: Path) -> None:
     labels = make_labels([(0, 1), (0, 9)])
     empty = LabeledFrame(0, 5, np.zeros((0, 4, 2)), ())
     with_empty = LabelSet(labels.skeleton, labels.videos, (labels.frames[0], empty, labels.frames[1]))
@@ -84,9 +84,14 @@ def test_a_frame_without_instances_is_written_and_left_out_when_read(tmp_path: P
     assert [len(frame.instances) for frame in marked.labeled_frames] == [1, 0, 1]
     marked.labeled_frames[1].is_negative = True
     marked.save(str(tmp_path / "b.slp"), verbose=False)
-    for name in ("a.slp", "b.slp"):
-        assert read_labels([tmp_path / name]).frames == labels.frames
-        assert labels_digest(tmp_path / name) == labels_digest(tmp_path / "a.slp")
+    for name, negatives in (("a.slp", ()), ("b.slp", ((0, 5),))):
+        assert read_labels([tmp_path / name]) == LabelSet(labels.skeleton, labels.videos, labels.frames, negatives)
+    write_labels(labels, tmp_path / "plain.slp")
+    assert labels_digest(tmp_path / "a.slp") == labels_digest(tmp_path / "plain.slp")
+    assert labels_digest(tmp_path / "b.slp") != labels_digest(tmp_path / "a.slp")
+    write_labels(read_labels([tmp_path / "b.slp"]), tmp_path / "c.slp")
+    assert read_side(tmp_path / "c.slp").negatives == ((0, 5),)
+    assert labels_digest(tmp_path / "c.slp") == labels_digest(tmp_path / "b.slp")
     write_labels(labels.only([]), tmp_path / "none.slp")
     with pytest.raises(InputError, match="no user instances"):
         read_labels([tmp_path / "none.slp"])

@@ -29,6 +29,7 @@ rule split_labels:
     input:
         check="results/{dataset}/check.json",
         labels=lambda w: ancient(PLAN.label_files(w.dataset)),
+        index=ancient("results/{dataset}/store.json"),
     output:
         split="results/{dataset}/split/fold{fold}/split.json",
         sides=multiext("results/{dataset}/split/fold{fold}/", "train.slp", "val.slp", "test.slp"),
@@ -47,10 +48,14 @@ rule split_labels:
         dataset=untracked(lambda w: PLAN.dataset_json(w.dataset)),
         sheet=untracked(lambda w: ["--sheet", PLAN.project.videos] if PLAN.project.videos else []),
         groups=untracked(lambda w: groups_file(w.dataset)),
+        store=untracked(store_of),
         out=subpath(output.split, parent=True),
     shell:
+        'python "$POSEWRIGHT/scripts/store_frames.py" --if-missing --dataset {params.dataset:q} --out {params.store:q}'
+        " > {log:q} 2>&1; "
         'python "$POSEWRIGHT/scripts/split_labels.py" --dataset {params.dataset:q} --split {params.split:q}'
-        " {params.sheet:q} --groups {params.groups:q} --fold {wildcards.fold} --out {params.out:q} > {log:q} 2>&1"
+        " {params.sheet:q} --groups {params.groups:q} --fold {wildcards.fold} --store {params.store:q}"
+        " --out {params.out:q} >> {log:q} 2>&1"
 
 
 rule store_frames:

@@ -108,9 +108,9 @@ class Geometric(Section):
     affine_p: Probability = 0.0
     """One probability for all three; only used when the three `*_p` above are null."""
     erase_scale_min: NotNegative = 1e-4
-    """Smallest erased area, as part of the image."""
+    """Smallest erased area, as part of the network's input. It turns black; what it hides is still to be found."""
     erase_scale_max: NotNegative = 0.01
-    """Largest erased area, as part of the image."""
+    """Largest erased area, as part of the network's input."""
     erase_ratio_min: Positive = 1.0
     """Smallest height to width ratio of the erased area."""
     erase_ratio_max: Positive = 1.0
@@ -118,7 +118,7 @@ class Geometric(Section):
     erase_p: Probability = 0.0
     """Probability of erasing an area."""
     flip_p: Annotated[Probability, OrAuto()] = 0.0
-    """Probability of a mirror image; left and right nodes change names by the skeleton's symmetries."""
+    """Probability of a mirror image, left to right; nodes change names by the skeleton's symmetries."""
 
     @model_validator(mode="after")
     def _ranges(self) -> Self:
@@ -144,3 +144,8 @@ class DataConfig(Section):
     """Whether `augmentation_config` applies."""
     augmentation_config: Augmentation | None = Augmentation()
     """Variation of the training images; null: none."""
+    use_negative_frames: bool = False
+    """Whether models of whole frames also learn from frames that are marked as without animals in the labels:
+    that nothing is there. Evaluation always counts what is found on them."""
+    negative_loss_weight: NotNegative = 1.0
+    """Weight of such a frame in the training loss."""

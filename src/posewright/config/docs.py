@@ -176,7 +176,10 @@ def _nested(place: str, section: type[Section]) -> list[str]:
 
 def _section_table(place: str, section: type[Section]) -> str:
     fields = [(field.alias or name, field) for name, field in section.model_fields.items() if not field.exclude]
-    rows = [(f"`{name}`", _values(field), _shown_default(field), field.description or "") for name, field in fields]
+    rows = [
+        (f"`{name}`", _values(field), _shown_default(field), " ".join((field.description or "").split()))
+        for name, field in fields
+    ]
     title = f"`{place}`: {_summary(section)}" if place else _summary(section)
     table = f"**{title}**\n\n{_table(('key', 'value', 'default', 'meaning'), rows)}"
     inner = [
@@ -213,8 +216,8 @@ def _values(field: FieldInfo) -> str:
 
 
 def _words(schema: dict[str, Any]) -> str:
-    if "anyOf" in schema:
-        return ", ".join(_words(one) for one in schema["anyOf"])
+    if "anyOf" in schema or "oneOf" in schema:
+        return ", ".join(_words(one) for one in schema.get("anyOf") or schema["oneOf"])
     if "$ref" in schema:
         return "map"
     if "enum" in schema:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from posewright.config.data import Count
 from posewright.config.sections import Section, read_yaml, validate
@@ -21,12 +21,40 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 WORKING = "dev-"  #: beginning of the names of working releases, which are not declared
 
 
+LabelSource = Literal["human", "corrected", "model"]
+
+
+class LabelFile(Section):
+    """One label file that differs from the rest of its dataset."""
+
+    path: str
+    """The file, as in a list of plain names."""
+    label_source: LabelSource | None = None
+    """Who made these labels; null: as the dataset says."""
+    complete: bool | None = None
+    """Whether every animal in these frames is labelled; null: as the dataset says."""
+
+
+def _kind_of_file(value: Any) -> str:
+    """Return the tag of an entry of `labels`: spelled in parentheses, for it is no key of the file."""
+    return "(map)" if isinstance(value, Mapping | LabelFile) else "(text)"
+
+
+LabelFiles = Annotated[
+    tuple[
+        Annotated[Annotated[str, Tag("(text)")] | Annotated[LabelFile, Tag("(map)")], Discriminator(_kind_of_file)],
+        ...,
+    ],
+    Field(strict=False),
+]
+
+
 class DatasetConfig(Section):
     """Labels with their videos and skeleton."""
 
-    labels: Texts | None = ()
-    """`.slp`, `.pkg.slp`, a DeepLabCut csv, folder or config.yaml, COCO `.json`; if none the dataset only predicts."""
-    label_source: Literal["human", "corrected", "model"] = "human"
+    labels: LabelFiles | None = ()
+    """Label files (formats.md lists the kinds); `{path, label_source, complete}` where one differs from the rest."""
+    label_source: LabelSource = "human"
     """Who made the labels: a person, a person correcting a model, or a model alone. Stands in every result."""
     complete: bool = True
     """Whether every animal in a labelled frame is labelled; if not, unmatched predictions count as unknown."""
@@ -36,14 +64,40 @@ class DatasetConfig(Section):
     """Old beginning of a video path -> new one, such as `"Z:/lab": /data/lab`."""
     skeleton: Texts | None = None
     """Order of the nodes; null: that of the first label file."""
+    node_map: dict[str, str | None] = Field(default={})
+    """Name of a node in a label file -> its name here, such as `{snout: nose}`; null leaves the node out."""
+    missing_nodes: Texts = ()
+    """Nodes that a label file may lack; they then count as not visible in its frames."""
+
+    @property
+    def files(self) -> tuple[LabelFile, ...]:
+        """The label files, each with what holds for it."""
+        given = (LabelFile(path=one) if isinstance(one, str) else one for one in self.labels or ())
+        return tuple(
+            LabelFile(
+                path=one.path,
+                label_source=one.label_source or self.label_source,
+                complete=self.complete if one.complete is None else one.complete,
+            )
+            for one in given
+        )
+
+    def declared(self) -> list[dict[str, Any]]:
+        """Return label source and completeness of each file; empty where all are as the dataset says."""
+        found = [{"label_source": one.label_source, "complete": one.complete} for one in self.files]
+        usual = {"label_source": self.label_source, "complete": self.complete}
+        return found if any(one != usual for one in found) else []
 
     def reading(self) -> dict[str, Any]:
         """Return the arguments of `posewright.labels.read.read_labels`."""
         return {
-            "paths": [Path(path) for path in self.labels or ()],
+            "paths": [Path(file.path) for file in self.files],
             "video_paths": [Path(path) for path in self.video_paths],
             "path_map": self.path_map,
             "skeleton": self.skeleton,
+            "node_map": self.node_map,
+            "missing_nodes": self.missing_nodes,
+            "sources": [file.label_source for file in self.files],
         }
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from posewright.config.auto import AUTO, put, without_auto
-from posewright.config.data import Count, DataConfig, Positive
+from posewright.config.data import Augmentation, Count, DataConfig, Positive
 from posewright.config.model import ConvNeXt, Network, SwinT, UNet, chosen
 from posewright.config.sections import Section, read_yaml, validate
 from posewright.config.sleap_nn import SET_ASIDE, without_set_aside
@@ -26,13 +26,29 @@ _BUILT_TYPES = (
 )
 
 
+StartParts = Literal["whole", "backbone", "head"]
+
+
+class StartFrom(Section):
+    """Another model's weights as the first ones."""
+
+    path: str
+    """A model folder, of Posewright or of sleap-nn, or the checkpoint in one."""
+    parts: StartParts = "whole"
+    """What is taken over: all, all but the heads, or the heads; shapes must be equal."""
+
+
 class Own(Section):
     """What the peer's recipes cannot say; dropped when a recipe is exported to the peer."""
 
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Number type of the network's arithmetic in training."""
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Number type of the network's arithmetic in training; the weights stay float32. `float16`, with scaled gradients,
+    needs a GPU."""
     channels_last: bool = True
     """Memory order of the maps; a matter of speed."""
+    compile: bool = False
+    """Whether the network is compiled before training (`torch.compile`); a matter of speed. Needs a C++ compiler on the
+    machine, or Triton on a GPU."""
     refinement: Literal["gaussian", "integral", "none"] = "gaussian"
     """How peaks are placed between cells: weighted log fit, the peer's 5x5 centre of mass, or not at all."""
     init: Literal["he", "default"] = "he"
@@ -42,10 +58,24 @@ class Own(Section):
     """Largest shift of a training crop to each side, as part of its side: what the centroid model may be off by."""
     gradient_clip: Positive | None = None
     """Largest norm of the gradient; null: no bound."""
+    accumulate: Count = 1
+    """In how many parts, one after the other, the network sees each batch of `batch_size`: less memory, the same
+    optimiser step, and one more forward pass. Must divide `batch_size`."""
+    ema_decay: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
+    """Validate and keep a running mean of the weights: the part of it that stays at every step, such as 0.999; smaller
+    in the first steps, so that the first weights are soon forgotten. null: the weights themselves."""
     max_minutes: Positive | None = None
     """Stop after so many minutes of training; null: never. Makes the result depend on the machine's speed."""
     max_steps: Count | None = None
     """Stop after so many optimiser steps; null: never."""
+    checkpoint_minutes: Positive = 10.0
+    """Minutes between the checkpoints from which an interrupted training goes on; never changes the result."""
+    start_from: StartFrom | None = None
+    """Weights of another model that the training starts from; null: none."""
+    freeze: Literal["none", "encoder", "backbone"] = "none"
+    """What of the network keeps its first weights: nothing, the encoder, or all but the heads."""
+    tensorboard: bool = False
+    """Whether losses and learning rate are also written for TensorBoard, to `work/train/…/tensorboard`."""
 
 
 class Recipe(Section):
@@ -63,6 +93,15 @@ class Recipe(Section):
     """Keys of the file that mean nothing here (`posewright.config.sleap_nn` has the reasons)."""
     auto: Annotated[tuple[str, ...], Field(exclude=True)] = ()
     """Dotted places that say `auto`: until the plan's values are there, their defaults stand in."""
+
+    @model_validator(mode="after")
+    def _equal_parts(self) -> Self:
+        parts, batch_size = self.posewright.accumulate, self.trainer_config.train_data_loader.batch_size
+        if batch_size % parts:
+            raise ValueError(
+                f"posewright.accumulate {parts} does not divide the batch_size {batch_size} of train_data_loader"
+            )
+        return self
 
     @property
     def model_type(self) -> str:
@@ -85,6 +124,17 @@ class Recipe(Section):
         """Input pixels per cell at the network's deepest level."""
         return self.backbone_settings.max_stride
 
+    @property
+    def augmentation(self) -> Augmentation | None:
+        """How training images are varied; None for not at all."""
+        return self.data_config.augmentation_config if self.data_config.use_augmentations_train else None
+
+    @property
+    def mirrors(self) -> bool:
+        """Whether training shows mirror images."""
+        varied = self.augmentation
+        return varied is not None and varied.geometric is not None and varied.geometric.flip_p > 0
+
     def head_strides(self) -> dict[str, int]:
         """Return the output stride of each map of the model type; class vectors have none of their own."""
         head = getattr(self.network.head_configs, self.model_type)
@@ -100,22 +150,44 @@ class Recipe(Section):
         return load_recipe(put(self.to_json(), values))
 
     def science(self) -> dict[str, Any]:
-        """Return the part that determines the weights: no workers, devices, bars, or values always replaced."""
+        """Return the part that determines the weights: no workers, bars, kinds of device, or values always replaced.
+
+        Several devices share a larger batch, so their number belongs to it. Other models that the training starts from
+        do not, as paths say nothing: `start_files` names them.
+        """
         tree = self.to_json()
         for path in _NOT_SCIENCE:
             _drop(tree, path.split("."))
+        if self.trainer_config.trainer_devices not in (None, 1):
+            tree["trainer_config"]["trainer_devices"] = self.trainer_config.trainer_devices
+        tree["model_config"] |= {"pretrained_backbone_weights": None, "pretrained_head_weights": None}
+        for section, key, default in _LATER_KEYS:
+            if tree[section][key] == default:
+                del tree[section][key]
+        if self.posewright.precision == "bfloat16":
+            tree["posewright"]["points"] = "float32"  # earlier trainings drew their targets with bfloat16 too
         backbone = tree["model_config"]["backbone_config"]
         heads = tree["model_config"]["head_configs"]
         tree["model_config"]["backbone_config"] = {self.backbone: backbone[self.backbone]}
         tree["model_config"]["head_configs"] = {self.model_type: heads[self.model_type]}
         return tree
 
+    def start_files(self) -> list[tuple[str, str, StartParts]]:
+        """Return (key, path, parts) of other models' weights that the training starts from, in order of loading."""
+        network, start = self.network, self.posewright.start_from
+        given: list[tuple[str, str | None, StartParts]] = [
+            ("posewright.start_from", start.path if start else None, start.parts if start else "whole"),
+            ("model_config.pretrained_backbone_weights", network.pretrained_backbone_weights, "backbone"),
+            ("model_config.pretrained_head_weights", network.pretrained_head_weights, "head"),
+        ]
+        return [(key, path, parts) for key, path, parts in given if path is not None]
+
     def unavailable(self) -> list[tuple[str, str]]:
         """Return (key, value) of everything that parses but cannot be trained yet."""
         found = []
         if self.model_type not in _BUILT_TYPES:
             found.append((f"model_config.head_configs.{self.model_type}", "the model type"))
-        settings = {**self._odd_backbone(), **self._odd_vectors(), **self._odd_training()}
+        settings = {**self._odd_backbone(), **self._odd_vectors()}
         return found + [(key, repr(value)) for key, value in settings.items() if value not in (None, False, 0.0)]
 
     def _odd_backbone(self) -> dict[str, Any]:
@@ -140,23 +212,6 @@ class Recipe(Section):
         pooled = head is None or head.class_vectors.global_pool
         return {"model_config.head_configs.multi_class_topdown.class_vectors.global_pool": None if pooled else "false"}
 
-    def _odd_training(self) -> dict[str, Any]:
-        """Return what training cannot do yet; None, false or 0 where it is not asked for."""
-        augmentation = self.data_config.augmentation_config
-        geometric = augmentation.geometric if augmentation is not None else None
-        mining = self.trainer_config.online_hard_keypoint_mining
-        schedule = self.trainer_config.lr_scheduler
-        place = "data_config.augmentation_config.geometric"
-        return {
-            "model_config.pretrained_backbone_weights": self.network.pretrained_backbone_weights,
-            "model_config.pretrained_head_weights": self.network.pretrained_head_weights,
-            f"{place}.erase_p": geometric.erase_p if geometric is not None else None,
-            f"{place}.flip_p": geometric.flip_p if geometric is not None else None,
-            "trainer_config.online_hard_keypoint_mining.online_mining": mining.online_mining if mining else None,
-            "trainer_config.lr_scheduler.cosine_annealing_warmup": _given(schedule, "cosine_annealing_warmup"),
-            "trainer_config.lr_scheduler.linear_warmup_linear_decay": _given(schedule, "linear_warmup_linear_decay"),
-        }
-
     def require_trainable(self) -> None:
         """Refuse a recipe that uses what is not built yet."""
         found = self.unavailable()
@@ -177,11 +232,25 @@ _NOT_SCIENCE = (
     "trainer_config.trainer_accelerator",
     "trainer_config.trainer_devices",
     "trainer_config.enable_progress_bar",
+    "trainer_config.use_wandb",
+    "trainer_config.wandb",
+    "posewright.tensorboard",
+    "posewright.checkpoint_minutes",
+    "posewright.accumulate",
+    "posewright.start_from",
     "model_config.backbone_config.*.in_channels",
     "model_config.backbone_config.*.output_stride",
     "model_config.head_configs.*.*.part_names",
     "model_config.head_configs.*.*.edges",
     "model_config.head_configs.*.class_vectors.output_stride",
+)
+#: keys of later versions: recipes that do not use them keep the identity that they had without them
+_LATER_KEYS = (
+    ("posewright", "freeze", "none"),
+    ("posewright", "compile", False),
+    ("posewright", "ema_decay", None),
+    ("data_config", "use_negative_frames", False),
+    ("data_config", "negative_loss_weight", 1.0),
 )
 
 
@@ -194,10 +263,6 @@ def _drop(tree: Any, path: list[str]) -> None:
         return
     for part in list(tree) if path[0] == "*" else [path[0]]:
         _drop(tree.get(part), path[1:])
-
-
-def _given(section: Section | None, key: str) -> str | None:
-    return "the schedule" if section is not None and getattr(section, key) is not None else None
 
 
 def load_recipe(source: Path | str | Mapping[str, Any]) -> Recipe:

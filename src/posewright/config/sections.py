@@ -6,7 +6,7 @@ import re
 import types
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -51,9 +51,14 @@ def _problems(section: type[Section], value: Any, errors: Sequence[Mapping[str, 
 
 
 def _in_file(value: Any, location: Sequence[str | int]) -> tuple[str | int, ...]:
-    """Return the part of a pydantic location that is a place in the file; the rest names choices of a type."""
+    """Return the part of a pydantic location that is a place in the file; the rest names choices of a type.
+
+    Tags of a choice begin with a parenthesis, which no key of ours does.
+    """
     place: list[str | int] = []
     for part in location:
+        if isinstance(part, str) and part.startswith("("):
+            continue
         if isinstance(value, Mapping):
             value = value.get(part)
         elif isinstance(value, (list, tuple)) and isinstance(part, int) and part < len(value):
@@ -111,13 +116,17 @@ def section_type(annotation: Any) -> type[Section] | None:
     """Return the section a field's type names, alone or as ``Section | None``; None for other types."""
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return annotation
+    if get_origin(annotation) is Annotated:
+        return section_type(get_args(annotation)[0])
     if get_origin(annotation) in (Union, types.UnionType):
         return next((found for part in get_args(annotation) if (found := section_type(part)) is not None), None)
     return None
 
 
 def _item_type(annotation: Any) -> Any:
-    """Return the type of the items of a ``dict[str, X]`` or ``tuple[X, ...]``."""
+    """Return the type of the items of a ``dict[str, X]`` or ``tuple[X, ...]``, also where it may be None."""
+    while get_origin(annotation) in (Annotated, Union, types.UnionType):
+        annotation = get_args(annotation)[0]
     arguments = get_args(annotation)
     if get_origin(annotation) is dict:
         return arguments[1]

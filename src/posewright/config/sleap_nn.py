@@ -12,6 +12,7 @@ _CACHE = "frames are decoded once into the store"
 _FOLDERS = "the workflow names the folders"
 _TRAINER = "filled by the peer's trainer"
 _LOGGING = "curves are logged to training_log.csv"
+_PICTURES = "only losses and the learning rate are sent"
 _OTHER_TYPE = "belongs to a model type or mode of the peer that is not part of Posewright"
 
 SET_ASIDE: dict[str, str] = {
@@ -33,8 +34,6 @@ SET_ASIDE: dict[str, str] = {
     "data_config.delete_cache_imgs_after_training": _CACHE,
     "data_config.parallel_caching": _CACHE,
     "data_config.cache_workers": _CACHE,
-    "data_config.use_negative_frames": "frames without animals are not learnt from yet",
-    "data_config.negative_loss_weight": "frames without animals are not learnt from yet",
     "data_config.skeletons": "the skeleton comes from the labels",
     "data_config.identity": _OTHER_TYPE,
     "data_config.centroids_from_masks": _OTHER_TYPE,
@@ -77,14 +76,23 @@ SET_ASIDE: dict[str, str] = {
     "trainer_config.run_name": _FOLDERS,
     "trainer_config.resume_ckpt_path": "an interrupted training resumes by itself",
     "trainer_config.trainer_device_indices": "the scheduler gives the devices",
-    "trainer_config.trainer_strategy": "one device per training",
+    "trainer_config.trainer_strategy": "several devices always learn in parallel from batches of their own",
     "trainer_config.profiler": _LOGGING,
     "trainer_config.eval": "evaluation is a stage of its own",
     "trainer_config.visualize_preds_during_training": _LOGGING,
     "trainer_config.keep_viz": _LOGGING,
     "trainer_config.viz_img_format": _LOGGING,
-    "trainer_config.use_wandb": _LOGGING,
-    "trainer_config.wandb": _LOGGING,
+    "trainer_config.wandb.api_key": "a key does not belong in a recipe: `wandb login`, or the variable WANDB_API_KEY",
+    "trainer_config.wandb.prv_runid": "an interrupted training goes on in its own run",
+    "trainer_config.wandb.current_run_id": "an interrupted training goes on in its own run",
+    "trainer_config.wandb.save_viz_imgs_wandb": _PICTURES,
+    "trainer_config.wandb.viz_enabled": _PICTURES,
+    "trainer_config.wandb.viz_boxes": _PICTURES,
+    "trainer_config.wandb.viz_masks": _PICTURES,
+    "trainer_config.wandb.viz_box_size": _PICTURES,
+    "trainer_config.wandb.viz_confmap_threshold": _PICTURES,
+    "trainer_config.wandb.log_viz_table": _PICTURES,
+    "trainer_config.wandb.delete_local_logs": "the work folder keeps them",
     "trainer_config.zmq": _LOGGING,
 }
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 STAGE_VERSION: dict[str, int] = {
     "check_inputs": 1,
-    "split_labels": 2,
-    "store_frames": 1,
+    "split_labels": 3,
+    "store_frames": 2,
     "plan_recipe": 1,
     "train_model": 1,
     "make_release": 1,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from posewright.config.auto import OrAuto
 from posewright.config.data import Count, NotNegative, Positive
@@ -18,7 +18,7 @@ class TrainLoader(Section):
     """Batches of the training side."""
 
     batch_size: Annotated[Count, OrAuto()] = 4
-    """Images (or crops) per optimiser step."""
+    """Images (or crops) per optimiser step and device. A batch that does not fit into memory is seen in parts."""
     shuffle: bool = True
     """Whether the order changes from epoch to epoch."""
     num_workers: NotNegativeInt | Literal["auto"] = 0
@@ -72,7 +72,7 @@ class ReduceLROnPlateau(Section):
 
 
 class CosineAnnealingWarmup(Section):
-    """Rise, then fall along a cosine."""
+    """Rise along a line, then fall along a cosine, a little with every step."""
 
     warmup_epochs: NotNegativeInt = 5
     """Epochs of the rise."""
@@ -85,7 +85,7 @@ class CosineAnnealingWarmup(Section):
 
 
 class LinearWarmupLinearDecay(Section):
-    """Rise, then fall along a line."""
+    """Rise along a line, then fall along another, a little with every step."""
 
     warmup_epochs: NotNegativeInt = 5
     """Epochs of the rise."""
@@ -122,18 +122,37 @@ class EarlyStopping(Section):
 
 
 class HardKeypointMining(Section):
-    """Give the nodes that are still wrong a larger weight."""
+    """Add the error of the nodes that are worst in a batch once more to the training loss, as the peer does.
+
+    It counts the channels of confidence maps, and of part affinity fields; centroid, class maps and class vectors go
+    without. The validation loss is always without, so that recipes can be compared by it.
+    """
 
     online_mining: bool = False
-    """Whether to do so; true is not available yet."""
+    """Whether to do so."""
     hard_to_easy_ratio: Positive = 2.0
-    """A node is hard when its loss exceeds the easiest node's by this factor."""
+    """A node is hard when its error is so many times that of the easiest node, or more."""
     min_hard_keypoints: NotNegativeInt = 2
     """At least so many nodes count as hard."""
     max_hard_keypoints: NotNegativeInt | None = None
     """At most so many; null: no bound."""
     loss_scale: Positive = 5.0
-    """Weight of the hard nodes."""
+    """Factor of the hard nodes' mean squared error."""
+
+
+class WandB(Section):
+    """Where Weights & Biases keeps the curves. The key to it is never part of a recipe: `wandb login`."""
+
+    entity: str | None = None
+    """User or team; null: your own."""
+    project: str | None = None
+    """Project; null: `posewright`."""
+    name: str | None = None
+    """Name of the run; null: one is made up."""
+    group: str | None = None
+    """Group of the run."""
+    wandb_mode: Literal["online", "offline", "disabled"] | None = None
+    """`offline` writes to the work folder, for `wandb sync` later; null: as WANDB_MODE says, else online."""
 
 
 class TrainerConfig(Section):
@@ -162,6 +181,19 @@ class TrainerConfig(Section):
     trainer_accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
     """Kind of device."""
     trainer_devices: Annotated[int, Field(ge=1)] | Literal["auto"] | None = None
-    """Number of devices; null: one."""
+    """Devices of one training; null: one. Each takes a whole batch of its own. `auto`: every GPU of the job."""
     enable_progress_bar: bool = True
     """Whether a bar is shown on a terminal."""
+    use_wandb: bool = False
+    """Whether losses and learning rate also go to Weights & Biases (`pip install posewright[wandb]`)."""
+    wandb: WandB | None = None
+    """Where to."""
+
+    @model_validator(mode="after")
+    def _falls_after_rising(self) -> Self:
+        for name in ("cosine_annealing_warmup", "linear_warmup_linear_decay"):
+            schedule = getattr(self.lr_scheduler, name, None)
+            epochs = schedule and (schedule.max_epochs or self.max_epochs)
+            if schedule and schedule.warmup_epochs >= epochs:
+                raise ValueError(f"{name}.warmup_epochs {schedule.warmup_epochs} leave nothing of {epochs} max_epochs")
+        return self

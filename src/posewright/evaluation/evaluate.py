@@ -29,6 +29,7 @@ from posewright.samples.store import FrameStore
 from posewright.shapes import DecodeOptions, PoseBatch
 
 _RUN = re.compile(r"fold(\d+)_seed(\d+)")
+_LABEL_SOURCES = ("human", "corrected", "model")  #: from the one to trust to the one that forbids a verdict
 _OWN_OPTIONS = ("backend", "threads", "batch", "sigma")
 
 
@@ -44,6 +45,7 @@ def evaluate_method(
     out: Path,
     options: Mapping[str, Any],
     ledger: Path | None = None,
+    files: Sequence[Mapping[str, Any]] = (),
 ) -> None:
     """Predict the labelled frames of one side, score them, and write the four files of an evaluation.
 
@@ -58,14 +60,18 @@ def evaluate_method(
         out: folder ``<method>/fold<k>_seed<s>/<side>``.
         options: ``backend``, ``threads``, ``batch``, ``sigma`` and the fields of `DecodeOptions`.
         ledger: table that remembers every look at the test set; only ``test`` is written to it.
+        files: ``label_source`` and ``complete`` of each label file, where files differ.
     """
     decode = _decode_options(options)
-    truth = read_side(split / f"{side}.slp")
+    truth = read_side(split / f"{side}.slp").with_negatives
     if not truth.frames:
         raise InputError(f"The side {side!r} of {split} has no labelled frame; give it a larger part in `split`.")
     record = read_json(split / "split.json")
     keys = [frame.key for frame in truth.frames]
     units = units_of(record, keys)
+    declared = declared_of(record, side, files) or [{"label_source": label_source, "complete": complete}]
+    label_source = max((str(one["label_source"]) for one in declared), key=_LABEL_SOURCES.index)
+    complete = all(bool(one["complete"]) for one in declared)
 
     estimator = load_estimator(models, decode, options.get("backend", "auto"), options.get("threads"))
     started = time.perf_counter()
@@ -100,6 +106,20 @@ def evaluate_method(
     if side == "test" and ledger is not None:
         append_test_evaluation(ledger, test_digest=test_digest, method=method, models_digest=weights)
     write_run(out, evaluation, facts)
+
+
+def declared_of(record: Mapping[str, Any], side: str, files: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return what is declared of the label files that a side's frames come from; the strictest of it holds for all.
+
+    With several folds the validation side is every frame that validates in one of them, so that all folds are scored
+    under one declaration. A split that does not name files may hold frames of any.
+    """
+    if not files or "files" not in record:
+        return list(files)
+    file_of = {(int(video), int(frame)): int(file) for video, frame, file in record["files"]}
+    sides = {side, "train"} if side == "val" and record.get("folds", 1) > 1 else {side}
+    used = {file_of.get((int(video), int(frame)), 0) for video, frame, _, own in record["units"] if own in sides}
+    return [files[index] for index in sorted(used)]
 
 
 def units_of(record: Mapping[str, Any], keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], str]:

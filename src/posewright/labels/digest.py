@@ -18,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewright.errors import InputError
-from posewright.files import digest_of, read_json, write_json
-from posewright.labels.dlc import dlc_files, image_names, is_dlc, read_dlc
+from posewright.files import digest_of, file_digest, read_json, write_json
+from posewright.labels.dlc import DlcTable, dlc_files, image_names, read_dlc
+from posewright.labels.foreign import NAMES, kind_of, told
+from posewright.labels.from_yolo import read_yolo_set
 
 _USER_INSTANCE = 0
 _EDGE, _SYMMETRY = 1, 2
@@ -56,8 +58,17 @@ def _read_cache(cache: Path) -> dict[str, Any]:
 
 def _stamp(path: Path) -> list[list[Any]]:
     """Return name, size and time of change of all that `_digest` reads, folders of images included."""
-    files = dlc_files(path) if is_dlc(path) else [path]
-    folders = [file.parent for file in files if file.suffix.lower() == ".csv"]
+    kind = kind_of(path)
+    if kind == "dlc":
+        files = dlc_files(path)
+        folders = [file.parent for file in files if file.suffix.lower() == ".csv"]
+        folders += [inner for folder in folders for inner in sorted((folder / "labeled-data").glob("*"))]
+    elif kind == "yolo":
+        found = read_yolo_set(path)
+        files = [found.file, *(file for file in found.label_files() if file.is_file())]
+        folders = [folder for _, folder in found.folders]
+    else:
+        files, folders = [path], []
     try:
         return [[one.name, status.st_size, status.st_mtime_ns] for one in [*files, *folders] for status in [one.stat()]]
     except OSError:
@@ -65,16 +76,18 @@ def _stamp(path: Path) -> list[list[Any]]:
 
 
 def _digest(path: Path) -> str:
-    _stamp(path)  # a missing file is told before anything else
-    if is_dlc(path):
-        return digest_of(_dlc_content(path))
-    if path.suffix.lower() == ".json":
-        return digest_of(_coco_content(path))
-    try:
-        with h5py.File(path, "r") as file:
-            return digest_of(_slp_content(file))
-    except (OSError, KeyError, ValueError) as fault:
-        raise InputError(f"{path}: the file cannot be read as .slp ({fault}).") from None
+    kind = kind_of(path)
+    with told(path, NAMES[kind]):
+        if kind == "slp":
+            with h5py.File(path, "r") as file:
+                return digest_of(_slp_content(file))
+        if kind == "dlc":
+            return digest_of(_dlc_content(path))
+        if kind == "coco":
+            return digest_of(_coco_content(path))
+        if kind == "yolo":
+            return digest_of(_yolo_content(path))
+        return digest_of([kind, file_digest(path)])  # no labelling tool saves these again
 
 
 # --- .slp -----------------------------------------------------------------------------------------------------------
@@ -97,10 +110,19 @@ def _slp_content(file: h5py.File) -> Any:
         if marks:
             frames.setdefault((names[int(frame["video"])], int(frame["frame_idx"])), []).extend(marks)
     used = sorted({mark[0] for marks in frames.values() for mark in marks})
+    empty = _negatives(file, names) - frames.keys()
     return {
         "skeletons": [_skeleton(metadata, metadata["skeletons"][index]) for index in used],
         "frames": [[*key, sorted(mark[1:] for mark in marks)] for key, marks in sorted(frames.items())],
+        **({"negatives": [list(key) for key in sorted(empty)]} if empty else {}),
     }
+
+
+def _negatives(file: h5py.File, names: list[str]) -> set[tuple[str, int]]:
+    """Return the frames that are marked as without any animal."""
+    if "negative_frames" not in file:
+        return set()
+    return {(names[int(row[0])], int(row[1])) for row in file["negative_frames"][()]}
 
 
 def _points(stored: NDArray[Any], shift: float) -> NDArray[np.float64]:
@@ -202,9 +224,17 @@ def _dlc_content(path: Path) -> Any:
             "edges": [list(edge) for edge in table.edges],
             "images": image_names(table.path.parent),
             "rows": [[image, _individuals(rows)] for image, rows in sorted(table.rows.items()) if rows],
+            **_folders_below(table),
         }
         for table in read_dlc(path)
     ]
+
+
+def _folders_below(table: DlcTable) -> dict[str, Any]:
+    """Return the images of folders below a table that lies above them, as Lightning Pose keeps it."""
+    named = {image.rpartition("/")[0] for image in table.rows}
+    folders = sorted(name for name in named if name and (table.path.parent / name).is_dir())
+    return {"folders": [[name, image_names(table.path.parent / name)] for name in folders]} if folders else {}
 
 
 def _individuals(rows: dict[str | None, dict[str, tuple[float, float]]]) -> list[Any]:
@@ -214,17 +244,25 @@ def _individuals(rows: dict[str | None, dict[str, tuple[float, float]]]) -> list
 
 def _coco_content(path: Path) -> Any:
     """Return images, categories and annotations without what no label depends on."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-        return {
-            "categories": sorted(value["categories"], key=lambda one: str(one["id"])),
-            "images": [[one["id"], one["file_name"], one.get("height"), one.get("width")] for one in value["images"]],
-            "annotations": sorted((_coco_mark(one) for one in value["annotations"]), key=json.dumps),
-        }
-    except (OSError, ValueError, KeyError, TypeError) as fault:
-        raise InputError(f"{path}: the file cannot be read as COCO keypoints ({fault!r}).") from None
+    value = json.loads(path.read_text(encoding="utf-8"))
+    return {
+        "categories": sorted(value["categories"], key=lambda one: str(one["id"])),
+        "images": [[one["id"], one["file_name"], one.get("height"), one.get("width")] for one in value["images"]],
+        "annotations": sorted((_coco_mark(one) for one in value["annotations"]), key=json.dumps),
+    }
 
 
 def _coco_mark(mark: dict[str, Any]) -> list[Any]:
     track = mark.get("attributes", {}).get("object_id") or mark.get("track_id") or mark.get("instance_id")
     return [mark["image_id"], mark["category_id"], track, mark.get("keypoints")]
+
+
+def _yolo_content(path: Path) -> Any:
+    found = read_yolo_set(path)
+    texts = [(file, file.read_text(encoding="utf-8").split()) for file in found.label_files() if file.is_file()]
+    return {
+        "skeleton": found.skeleton.to_json(),
+        "values": found.values,
+        "images": [[spelled, image_names(folder)] for spelled, folder in found.folders],
+        "labels": [[file.parent.name, file.name, words] for file, words in texts],
+    }

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from posewright.errors import InputError
+
+Fits = Callable[[Path], bool]  #: whether a file can be the video, by what the label file knows of it
 
 
 @dataclass(frozen=True)
@@ -15,40 +18,58 @@ class Places:
     """Where to look for videos besides the path as given and the label file's own folder.
 
     Attributes:
-        folders: searched by the path's last parts, longest match first, then below them by the base name.
+        folders: searched, with all below them, for files that share the last parts of a path.
         path_map: old beginning of a path -> new one; slashes of either kind.
     """
 
     folders: Sequence[Path] = ()
     path_map: Mapping[str, str] = field(default_factory=dict)
 
-    def find(self, path: str, label_file: Path) -> Path | None:
+    def find(
+        self, path: str, label_file: Path, others: Iterable[str] = (), fits: Fits = lambda candidate: True
+    ) -> Path | None:
         """Return the file or folder a label file calls ``path``; None when there is none.
 
+        A path that leads somewhere as it stands, mapped and relative to the label file, is believed. Else the file
+        that shares most of the last parts of the path is taken, among those that fit and are not another video's.
+
+        Args:
+            path: as the label file spells it.
+            label_file: the file; its folder is searched, too, though not what lies below other folders in it.
+            others: paths of the file's other videos. What shares more with one of them is not this one.
+            fits: tells files that cannot be the video.
+
         Raises:
-            InputError: when several files answer to the name.
+            InputError: when several files answer to the name, or one file to the names of several videos.
         """
-        spelled = self.mapped(path)
-        parts = [part for part in spelled.split("/") if part not in ("", ".")]
-        given = Path(spelled)
-        beside = label_file.parent
-        steps: list[Callable[[], list[Path]]] = [
-            lambda: [given] if given.is_absolute() else [given, beside / given],
-            lambda: [beside / parts[-1]],
-            lambda: self._by_tail(parts),
-            lambda: self._below(parts[-1]),
-        ]
-        for step in steps:
-            found = _existing(step())
-            if len(found) > 1:
-                listed = ", ".join(str(one) for one in found)
+        exact = self._exact(path, label_file)
+        if exact is not None:
+            return exact
+        parts = _parts(self.mapped(path))
+        if not parts:
+            return None
+        rivals = {one: _parts(self.mapped(one)) for one in others if self.mapped(one) != self.mapped(path)}
+        taken = {os.path.realpath(one) for rival in rivals if (one := self._exact(rival, label_file)) is not None}
+        own: dict[Path, int] = {}
+        for one in self._of_name(parts, label_file.parent):
+            shared = shared_parts(parts, one)
+            nearer = any(shared_parts(other, one) > shared for other in rivals.values())
+            if os.path.realpath(one) not in taken and not nearer and fits(one):
+                own[one] = shared
+        best = [one for one, shared in own.items() if shared == max(own.values())]
+        if len(best) > 1:
+            listed = ", ".join(str(one) for one in best)
+            raise InputError(
+                f"{label_file}: the video {path!r} could be any of {listed}; "
+                "give the folder of the right one in video_paths, or a path_map that spells it out."
+            )
+        for rival, others_parts in rivals.items() if best else ():
+            if shared_parts(others_parts, best[0]) == own[best[0]]:
                 raise InputError(
-                    f"{label_file}: the video {path!r} could be any of {listed}; "
-                    "give the folder of the right one in video_paths, or a path_map that spells it out."
+                    f"{label_file}: {best[0]} could be the video {path!r} or the video {rival!r}; "
+                    "give folders in which both lie in video_paths, or a path_map that spells them out."
                 )
-            if found:
-                return found[0]
-        return None
+        return best[0] if best else None
 
     def mapped(self, path: str) -> str:
         """Return the path with forward slashes and its beginning replaced by the longest fitting map entry."""
@@ -61,22 +82,55 @@ class Places:
                 return _slashes(new).rstrip("/") + rest
         return spelled
 
-    def _by_tail(self, parts: list[str]) -> list[Path]:
-        """Return what the folders hold under the path's last parts, for the most parts that match anything."""
-        for start in range(len(parts)):
-            found = _existing(folder.joinpath(*parts[start:]) for folder in self.folders)
-            if found:
-                return found
-        return []
+    def is_exact(self, path: str, label_file: Path) -> bool:
+        """Return whether a path leads somewhere as it stands, without a search."""
+        return self._exact(path, label_file) is not None
 
-    def _below(self, name: str) -> list[Path]:
-        """Return everything of that name anywhere below the folders."""
-        return sorted(
-            Path(root, name)
-            for folder in self.folders
-            for root, folders, files in os.walk(folder)
-            if name in files or name in folders
-        )
+    def _exact(self, path: str, label_file: Path) -> Path | None:
+        given = Path(self.mapped(path))
+        places = [given] if given.is_absolute() else [label_file.parent / given, given]
+        found = _existing(places) if _parts(self.mapped(path)) else []
+        if len(found) > 1:
+            raise InputError(
+                f"{label_file}: the video {path!r} could be any of {', '.join(map(str, found))}; "
+                "give a path_map that spells it out."
+            )
+        return found[0] if found else None
+
+    def _of_name(self, parts: Sequence[str], beside: Path) -> list[Path]:
+        """Return all that ends like the path: beside the label file, and anywhere below the folders."""
+        tails = [beside.joinpath(*parts[start:]) for start in range(len(parts))]
+        return _existing([*tails, *self._below.get(parts[-1], ())])
+
+    @cached_property
+    def _below(self) -> dict[str, list[Path]]:
+        """Name -> everything of that name anywhere below the folders."""
+        found: dict[str, list[Path]] = {}
+        for folder in self.folders:
+            for root, folders, files in os.walk(folder):
+                folders.sort()
+                for name in [*folders, *sorted(files)]:
+                    found.setdefault(name, []).append(Path(root, name))
+        return found
+
+
+def shared_parts(parts: Sequence[str], candidate: Path) -> int:
+    """Return how many of its last parts a path shares with a file."""
+    count = 0
+    for one, other in zip(reversed(parts), reversed(candidate.parts), strict=False):
+        if one != other:
+            break
+        count += 1
+    return count
+
+
+def parts_of(path: str) -> list[str]:
+    """Return the parts of a path as a label file spells it, whichever slashes it uses."""
+    return _parts(_slashes(path))
+
+
+def _parts(spelled: str) -> list[str]:
+    return [part for part in spelled.split("/") if part not in ("", ".")]
 
 
 def _slashes(path: str) -> str:
@@ -87,6 +141,10 @@ def _existing(candidates: Iterable[Path]) -> list[Path]:
     """Return the candidates that exist, one spelling for each file."""
     found: dict[str, Path] = {}
     for candidate in candidates:
-        if os.path.exists(candidate):  # unlike Path.exists, False also where access is denied
+        try:
+            exists = os.path.exists(candidate)  # unlike Path.exists, False also where access is denied
+        except ValueError:  # a NUL in a damaged path
+            exists = False
+        if exists:
             found.setdefault(os.path.realpath(candidate), candidate)
     return list(found.values())

@@ -8,50 +8,60 @@ import numpy as np
 
 from posewright.labels.dlc import DlcTable, image_names, read_dlc
 from posewright.labels.find import Places
+from posewright.labels.foreign import NAMES, told
 from posewright.labels.model import VideoRef
-from posewright.labels.part import Identity, Mark, Part, make_frames, require_same_nodes
+from posewright.labels.nodes import NodeNames
+from posewright.labels.part import Identity, Mark, Part, make_frames
 from posewright.labels.skeleton import Skeleton
 from posewright.labels.videos import images_in
 
 
-def read_dlc_part(path: Path, places: Places) -> Part:
-    """Read a csv, a project's folder or its config.yaml.
+def read_dlc_part(path: Path, places: Places, names: NodeNames) -> Part:
+    """Read a csv (DeepLabCut's or Lightning Pose's), a project's folder or its config.yaml.
 
     A frame's number is its image's place among the sorted names of all images of the folder, labelled or not, so
     labelling one more of them moves no number.
     """
-    tables = read_dlc(path)
-    nodes = tables[0].nodes
-    for table in tables[1:]:
-        require_same_nodes(Skeleton(nodes), Skeleton(table.nodes), str(tables[0].path), str(table.path))
+    with told(path, NAMES["dlc"]):
+        return _joined(path, read_dlc(path), places, names)
+
+
+def _joined(path: Path, tables: list[DlcTable], places: Places, names: NodeNames) -> Part:
+    own = [Skeleton(table.nodes) for table in tables]
+    edges = tuple((tables[0].nodes.index(a), tables[0].nodes.index(b)) for a, b in tables[0].edges)
+    own[0] = Skeleton(tables[0].nodes, edges)
+    files = [str(table.path) for table in tables]
+    translated = [names.translated(one, file) for one, file in zip(own, files, strict=True)]
+    skeleton = names.joined(list(zip(translated, files, strict=True)))
     videos: list[tuple[Identity, VideoRef]] = []
     marks: dict[tuple[int, int], list[Mark]] = {}
     for table in tables:
-        for folder, rows in _by_folder(table, nodes).items():
-            names, video = _images(folder, list(rows), table.path, places)
-            position = {name: index for index, name in enumerate(names)}
+        for folder, rows in _by_folder(table, names, skeleton.nodes).items():
+            images, video = _images(folder, list(rows), table.path, places)
+            position = {name: index for index, name in enumerate(images)}
             marks |= {(len(videos), position[name]): instances for name, instances in rows.items()}
             videos.append(video)
-    edges = tuple((nodes.index(a), nodes.index(b)) for a, b in tables[0].edges)
-    return Part(path, Skeleton(nodes, edges), videos, make_frames(marks))
+    return Part(path, skeleton, videos, make_frames(marks))
 
 
-def _by_folder(table: DlcTable, nodes: tuple[str, ...]) -> dict[str, dict[str, list[Mark]]]:
+def _by_folder(table: DlcTable, names: NodeNames, nodes: tuple[str, ...]) -> dict[str, dict[str, list[Mark]]]:
     """Return folder -> image name -> instances of a table."""
     folders: dict[str, dict[str, list[Mark]]] = {}
     for image, individuals in table.rows.items():
         folder, _, name = image.rpartition("/")
-        marks = [(_points(marked, nodes), individual) for individual, marked in individuals.items()]
+        marks = [(_points(marked, names, nodes), individual) for individual, marked in individuals.items()]
         folders.setdefault(folder, {})[name] = marks
     return folders
 
 
 def _points(
-    marked: dict[str, tuple[float, float]], nodes: tuple[str, ...]
+    marked: dict[str, tuple[float, float]], names: NodeNames, nodes: tuple[str, ...]
 ) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     points = np.full((len(nodes), 2), np.nan)
     for node, point in marked.items():
-        points[nodes.index(node)] = point
+        name = names.renamed.get(node, node)
+        if name is not None:
+            points[nodes.index(name)] = point
     return points
 
 

@@ -22,11 +22,13 @@ class VideoRef:
         path: the user's own spelling, as stored in the label file; for a list of images their common folder.
         source: local file or folder found for it (for embedded frames: the label file); None if missing.
         handle: ``sleap_io.Video`` for image sequences and embedded frames; None for a video file.
+        stored: frames, height and width by the label file's account; None where it gives none.
     """
 
     path: str
     source: Path | None
     handle: Any = field(default=None, compare=False, repr=False)
+    stored: tuple[int, int, int] | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_images(self) -> bool:
@@ -48,12 +50,14 @@ class LabeledFrame:
         frame: number of the frame in its video, from 0.
         points: ``[instance node xy]`` pixels, NaN where a node is not marked.
         tracks: name of each instance's track, None without one.
+        file: index of the label file it was read from; no part of what was labelled.
     """
 
     video: int
     frame: int
     points: NDArray[np.float64]
     tracks: tuple[str | None, ...]
+    file: int = 0
 
     @property
     def key(self) -> tuple[int, int]:
@@ -72,16 +76,26 @@ class LabeledFrame:
 
 @dataclass(frozen=True)
 class LabelSet:
-    """A skeleton, videos, and labelled frames sorted by (video, frame)."""
+    """A skeleton, videos, and labelled frames sorted by (video, frame).
+
+    Attributes:
+        skeleton: of all instances.
+        videos: what the frames' numbers count in.
+        frames: those with instances.
+        negatives: (video, frame) of frames that are marked as without any animal, sorted; none of them in ``frames``.
+    """
 
     skeleton: Skeleton
     videos: tuple[VideoRef, ...]
     frames: tuple[LabeledFrame, ...]
+    negatives: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
         keys = [frame.key for frame in self.frames]
-        if any(a >= b for a, b in pairwise(keys)):
+        if any(a >= b for own in (keys, self.negatives) for a, b in pairwise(own)):
             raise ValueError("labelled frames must be unique and sorted by video and frame")
+        if set(keys) & set(self.negatives):
+            raise ValueError("a frame with animals cannot be marked as without any")
 
     @property
     def n_instances(self) -> int:
@@ -93,7 +107,19 @@ class LabelSet:
         """Names of all tracks, sorted."""
         return tuple(sorted({name for frame in self.frames for name in frame.tracks if name is not None}))
 
+    @property
+    def with_negatives(self) -> LabelSet:
+        """The set with the frames that are marked as without any animal among the others, as frames of no instance."""
+        nobody = np.zeros((0, len(self.skeleton.nodes), 2))
+        empty = (LabeledFrame(video, frame, nobody, ()) for video, frame in self.negatives)
+        frames = sorted((*self.frames, *empty), key=lambda frame: frame.key)
+        return replace(self, frames=tuple(frames), negatives=())
+
     def only(self, keys: Collection[tuple[int, int]]) -> LabelSet:
         """Return the frames with the given (video, frame) keys; all videos stay, so indices keep their meaning."""
         wanted = set(keys)
-        return replace(self, frames=tuple(frame for frame in self.frames if frame.key in wanted))
+        return replace(
+            self,
+            frames=tuple(frame for frame in self.frames if frame.key in wanted),
+            negatives=tuple(key for key in self.negatives if key in wanted),
+        )

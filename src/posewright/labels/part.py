@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posewright.errors import InputError
 from posewright.labels.model import LabeledFrame, VideoRef
 from posewright.labels.skeleton import Skeleton
 
@@ -18,12 +17,25 @@ Mark = tuple[NDArray[np.float64], str | None]  #: points ``[node xy]`` of one in
 
 @dataclass(frozen=True)
 class Part:
-    """One label file: its skeleton, its videos with their identities, and its labelled frames."""
+    """One label file.
+
+    Attributes:
+        file: the file.
+        skeleton: of its instances, in the names of the data set.
+        videos: its videos with their identities.
+        frames: its labelled frames.
+        negatives: (video, frame) of frames that it marks as without any animal.
+        predicted: number of predicted instances in it, which do not count.
+        tracks: names of all tracks it declares, whether or not a labelled animal is in them.
+    """
 
     file: Path
     skeleton: Skeleton
     videos: list[tuple[Identity, VideoRef]]
     frames: list[LabeledFrame]
+    negatives: list[tuple[int, int]] = field(default_factory=list)
+    predicted: int = 0
+    tracks: tuple[str, ...] = ()
 
 
 def make_frames(marks: dict[tuple[int, int], list[Mark]]) -> list[LabeledFrame]:
@@ -33,21 +45,18 @@ def make_frames(marks: dict[tuple[int, int], list[Mark]]) -> list[LabeledFrame]:
 
 
 def _frame(key: tuple[int, int], instances: list[Mark]) -> LabeledFrame | None:
-    """Make a frame of its instances; those without a single point are none, and an exact copy counts once."""
-    kept: list[Mark] = []
-    for points, track in instances:
-        is_copy = any(track == other and np.array_equal(points, seen, equal_nan=True) for seen, other in kept)
+    """Make a frame of its instances; those without a single point are none, and a copy counts once.
+
+    A copy of a named instance is none itself if it has no name or the same one.
+    """
+    kept: dict[int, Mark] = {}
+    for number, (points, track) in sorted(enumerate(instances), key=lambda entry: entry[1][1] is None):
+        is_copy = any(
+            track in (None, other) and np.array_equal(points, seen, equal_nan=True) for seen, other in kept.values()
+        )
         if not np.isnan(points).all() and not is_copy:
-            kept.append((points, track))
+            kept[number] = (points, track)
     if not kept:
         return None
-    return LabeledFrame(*key, np.stack([points for points, _ in kept]), tuple(track for _, track in kept))
-
-
-def require_same_nodes(first: Skeleton, other: Skeleton, first_file: str, other_file: str) -> None:
-    """Refuse two skeletons that name different nodes; another order is no difference."""
-    if set(first.nodes) != set(other.nodes):
-        raise InputError(
-            f"The skeletons differ: {first_file} has {list(first.nodes)}, {other_file} has {list(other.nodes)}; "
-            "label with one skeleton, or make a dataset of each."
-        )
+    chosen = [kept[number] for number in sorted(kept)]
+    return LabeledFrame(*key, np.stack([points for points, _ in chosen]), tuple(track for _, track in chosen))

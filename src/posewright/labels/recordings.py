@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -32,17 +33,36 @@ def video_names(videos: Sequence[VideoRef]) -> list[str]:
     return names
 
 
+def as_recordings(labels: LabelSet) -> LabelSet:
+    """Return the labels with one video for each recording, so that label files made of one film are one.
+
+    Frames that two of them hold count once; for measuring only, since the frame store knows the videos by number.
+    """
+    names = video_names(labels.videos)
+    known = list(dict.fromkeys(names))
+    if len(known) == len(names):
+        return labels
+    videos = tuple(labels.videos[names.index(name)] for name in known)
+    moved = [replace(frame, video=known.index(names[frame.video])) for frame in labels.frames]
+    frames = {frame.key: frame for frame in reversed(moved)}
+    negatives = {(known.index(names[video]), frame) for video, frame in labels.negatives} - frames.keys()
+    return LabelSet(labels.skeleton, videos, tuple(frames[key] for key in sorted(frames)), tuple(sorted(negatives)))
+
+
 def _is_embedded(video: VideoRef) -> bool:
     return video.source is not None and video.source.suffix.lower() == ".slp"
 
 
-def group_names(labels: LabelSet, by: str, groups: Mapping[int, str] | None, block_frames: int) -> list[str]:
-    """Return the group of every labelled frame."""
+def group_names(
+    labels: LabelSet, by: str, groups: Mapping[int, str] | None, block_frames: int
+) -> dict[tuple[int, int], str]:
+    """Return (video, frame) -> group of every labelled frame, and of frames without animals whose group is known."""
     names = video_names(labels.videos)
+    keys = [*(frame.key for frame in labels.frames), *labels.negatives]
     if by == "block":
-        return [f"{names[frame.video]}/b{frame.frame // block_frames}" for frame in labels.frames]
+        return {(video, frame): f"{names[video]}/b{frame // block_frames}" for video, frame in keys}
     if by == "video":
-        return [names[frame.video] for frame in labels.frames]
+        return {(video, frame): names[video] for video, frame in keys}
     given = groups or {}
     without = sorted({labels.videos[frame.video].path for frame in labels.frames if frame.video not in given})
     if without:
@@ -50,9 +70,10 @@ def group_names(labels: LabelSet, by: str, groups: Mapping[int, str] | None, blo
             f"split.by: {by} needs to know the {by} of every labelled video; it is not known for {', '.join(without)}. "
             "Give them rows in the sheet of videos with that column filled."
         )
+    known = [(video, frame) for video, frame in keys if video in given]
     if by == "file":
-        return [f"{names[frame.video]}/{given[frame.video]}" for frame in labels.frames]
-    return [given[frame.video] for frame in labels.frames]
+        return {(video, frame): f"{names[video]}/{given[video]}" for video, frame in known}
+    return {(video, frame): given[video] for video, frame in known}
 
 
 def groups_of(

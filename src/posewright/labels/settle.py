@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from posewright.errors import InputError
 from posewright.labels.sides import Dealer, Place, hash_of
 
+_ROUNDING = 1e-9  #: parts are rounded numbers
+
 
 def settle(
     names: Sequence[str], dealer: Dealer, remembered: Mapping[str, Place], remedy: str
@@ -15,7 +17,8 @@ def settle(
     """Return the place of every group, and a note on each that does not stand where its hash says.
 
     Remembered groups stay. The others go where they are dealt, and of these one is moved to each place that is empty;
-    the test side is filled first.
+    the test side is filled first. Then more of them are moved while that brings the parts nearer to those asked for
+    (blocks are dealt in these parts already).
 
     Args:
         names: the groups that have labelled frames.
@@ -34,12 +37,37 @@ def settle(
     for place in dealer.places:
         if place not in places.values():
             places[_donor(places, place, dealer, remembered)] = place
+    if dealer.by != "block":
+        _even_out(places, dealer, remembered)
     notes = [
-        f"{name} was moved from {dealer.place(name)}, where its hash puts it, to {place}, which had no group."
+        f"{name} was moved from {dealer.place(name)}, where its hash puts it, to {place}, which had too few."
         for name, place in places.items()
         if place != dealer.place(name)
     ]
     return places, notes
+
+
+def _even_out(places: dict[str, Place], dealer: Dealer, remembered: Mapping[str, Place]) -> None:
+    """Move new groups, those whose hash lies nearest, from places with too many to places with too few."""
+    for _ in range(len(places)):
+        counts = Counter(places.values())
+        surplus = {place: counts[place] - part * len(places) for place, part in dealer.parts.items()}
+        poorest = min(surplus, key=lambda place: surplus[place])
+        movable = [
+            name
+            for name, place in places.items()
+            if name not in remembered and counts[place] > 1 and surplus[place] - surplus[poorest] > 1 + _ROUNDING
+        ]
+        if not movable:
+            return
+        low, high = dealer.interval(poorest)
+
+        def farness(name: str, low: float = low, high: float = high) -> tuple[float, float]:
+            own = hash_of(dealer.seed, name)
+            return -surplus_of[name], max(low - own, own - high)
+
+        surplus_of = {name: surplus[places[name]] for name in movable}
+        places[min(movable, key=farness)] = poorest
 
 
 def _donor(places: Mapping[str, Place], empty: Place, dealer: Dealer, remembered: Mapping[str, Place]) -> str:

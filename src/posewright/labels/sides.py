@@ -45,6 +45,20 @@ class Dealer:
         test = ("test",) if self.test > 0 else ()
         return (*test, *(("val", "train") if self.folds == 1 else (f"fold{fold}" for fold in range(self.folds))))
 
+    @property
+    def parts(self) -> dict[Place, float]:
+        """The part of the groups that belongs to each place, in the order of their hashes."""
+        test = {"test": self.test} if self.test > 0 else {}
+        if self.folds > 1:
+            return test | {f"fold{fold}": (1 - self.test) / self.folds for fold in range(self.folds)}
+        return test | {"val": self.val, "train": 1 - self.test - self.val}
+
+    def interval(self, place: Place) -> tuple[float, float]:
+        """Return between which hashes a group is dealt to a place."""
+        places = list(self.parts)
+        before = sum(self.parts[other] for other in places[: places.index(place)])
+        return before, before + self.parts[place]
+
     def place(self, name: str) -> Place:
         """Return the place of a group; a block's name ends in ``/b<number>``, a given side's in ``/<side>``."""
         if self.by == "block":

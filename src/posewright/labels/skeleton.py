@@ -53,6 +53,12 @@ class Skeleton:
             root[find(a)] = find(b)
         return None
 
+    @property
+    def mirrored(self) -> tuple[int, ...]:
+        """For each node the one that stands there in a mirror image: its symmetric partner, else itself."""
+        partner = {a: b for pair in self.symmetries for a, b in (pair, pair[::-1])}
+        return tuple(partner.get(node, node) for node in range(len(self.nodes)))
+
     def to_json(self) -> dict[str, Any]:
         """Return a JSON value with node names in edges and symmetries."""
         return {

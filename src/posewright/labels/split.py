@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from posewright.errors import InputError
 from posewright.files import digest_of, write_json
 from posewright.labels.model import LabelSet
 from posewright.labels.motion import measured_gap
-from posewright.labels.recordings import group_names, video_names
+from posewright.labels.recordings import as_recordings, group_names, video_names
 from posewright.labels.settle import settle
 from posewright.labels.sides import Dealer, Place, Side, side_in
 from posewright.labels.write import write_labels
@@ -32,13 +32,14 @@ class Split:
         test: frames for the final evaluation only.
         groups: group -> (side, number of labelled frames).
         places: group -> where it stands in all folds alike; what has to be remembered.
-        units: (video, frame, group, side) of every labelled frame; the side is ``dropped`` in a gap.
+        units: (video, frame, group, side) of every labelled frame, those without animals too; ``dropped`` in a gap.
         dropped: (video, frame) keys in a gap between blocks of different sides.
         gap_frames: width of the gap; 0 without blocks.
         gap_reason: how that width came about.
         settings: by, fold, folds, seed and what else was asked for.
         notes: sentences about groups that do not stand where their hash says.
         digest: of the membership, nothing else.
+        files: (video, frame) -> index of its label file, of the frames that are not from the first.
     """
 
     train: LabelSet
@@ -53,6 +54,7 @@ class Split:
     settings: dict[str, Any]
     notes: tuple[str, ...]
     digest: str
+    files: dict[tuple[int, int], int] = field(default_factory=dict)
 
 
 def split_labels(
@@ -96,10 +98,8 @@ def split_labels(
     _check_settings(by, val, test, folds, fold)
     gap, gap_reason = _gap(labels, by, block_frames, gap_frames)
     known = remembered or {}
-    of_frame = {
-        frame.key: name
-        for frame, name in zip(labels.frames, group_names(labels, by, groups, block_frames), strict=True)
-    }
+    of_key = group_names(labels, by, groups, block_frames)
+    of_frame = {frame.key: of_key[frame.key] for frame in labels.frames}
     dealer = Dealer(by=by, val=val, test=test, folds=folds, seed=seed)
     counts = Counter(of_frame.values())
     places, notes = settle(sorted(counts), dealer, known, _remedy(by, labels, block_frames))
@@ -110,11 +110,14 @@ def split_labels(
         name = f"{names[video]}/b{frame // block_frames}"
         return side_in(places.get(name) or known.get(name) or dealer.place(name), fold)
 
-    final: dict[tuple[int, int], str] = {key: sides[name] for key, name in of_frame.items()}
-    for video, frame in of_frame:
-        if gap and final[video, frame] == "train":
-            near = {side_near(video, other) for other in _touched(frame, gap, block_frames)}
-            final[video, frame] = "train" if near == {"train"} else "dropped"
+    def side_of(key: tuple[int, int], name: str) -> str:
+        side = sides.get(name) or side_in(known.get(name) or dealer.place(name), fold)
+        if not gap or side != "train":
+            return side
+        near = {side_near(key[0], other) for other in _touched(key[1], gap, block_frames)}
+        return "train" if near == {"train"} else "dropped"
+
+    final = {key: side_of(key, name) for key, name in of_key.items()}
     parts = {side: labels.only([key for key, own in final.items() if own == side]) for side in SIDES}
     if not parts["train"].frames:
         raise InputError(
@@ -136,20 +139,28 @@ def split_labels(
         test=parts["test"],
         groups={name: (sides[name], counts[name]) for name in sorted(counts)},
         places=places,
-        units=tuple((*key, of_frame[key], final[key]) for key in sorted(final)),
+        units=tuple((*key, of_key[key], final[key]) for key in sorted(final)),
         dropped=tuple(key for key in sorted(final) if final[key] == "dropped"),
         gap_frames=gap,
         gap_reason=gap_reason,
         settings=settings,
         notes=tuple(notes),
         digest=digest_of(sorted([names[video], frame, side] for (video, frame), side in final.items())),
+        files={frame.key: frame.file for frame in labels.frames if frame.file},
     )
 
 
-def write_split(split: Split, folder: Path) -> None:
-    """Write ``train.slp``, ``val.slp``, ``test.slp`` and, last, ``split.json``."""
+def write_split(split: Split, folder: Path, looks: Mapping[str, Any] | None = None) -> None:
+    """Write ``train.slp``, ``val.slp``, ``test.slp`` and, last, ``split.json``.
+
+    Args:
+        split: the split.
+        folder: where to.
+        looks: what `posewright.labels.duplicates` found; None if nobody looked.
+    """
     for side in SIDES:
         write_labels(getattr(split, side), folder / f"{side}.slp")
+    negatives = {side: len(getattr(split, side).negatives) for side in SIDES}
     write_json(
         folder / "split.json",
         {
@@ -165,7 +176,9 @@ def write_split(split: Split, folder: Path) -> None:
             "gap_frames": split.gap_frames,
             "gap_reason": split.gap_reason,
             "dropped_frames": len(split.dropped),
-            "leakage": leakage(split),
+            "leakage": {**leakage(split), **({} if looks is None else {"near_duplicates": dict(looks)})},
+            "files": [[*key, file] for key, file in sorted(split.files.items())],
+            **({"frames_without_animals": negatives} if any(negatives.values()) else {}),
             "notes": list(split.notes),
         },
     )
@@ -177,7 +190,8 @@ def leakage(split: Split) -> dict[str, Any]:
     for _, _, group, side in split.units:
         of_group.setdefault(group, set()).add(side)
     on_two = sorted(group for group, sides in of_group.items() if len(sides - {"dropped"}) > 1)
-    nearest = {side: _nearest_frames(split.train, getattr(split, side)) for side in ("val", "test")}
+    train = as_recordings(split.train)
+    nearest = {side: _nearest_frames(train, as_recordings(getattr(split, side))) for side in ("val", "test")}
     return {"groups_on_two_sides": on_two, "nearest_train_frame": nearest}
 
 
@@ -204,7 +218,7 @@ def _gap(labels: LabelSet, by: By, block_frames: int, gap_frames: int | Literal[
     if by != "block":
         return 0, f"no gap: the groups are not blocks of one video (split.by: {by})"
     if gap_frames == "auto":
-        return measured_gap(labels, block_frames)
+        return measured_gap(as_recordings(labels), block_frames)
     return gap_frames, "as split.gap_frames says"
 
 

@@ -9,20 +9,37 @@ from pathlib import Path
 from typing import Any
 
 from posewright.labels.find import Places
+from posewright.labels.fits import misfit, stored_shape
 from posewright.labels.model import VideoRef
 from posewright.labels.part import Identity
 
 
-def video_of(video: Any, label_file: Path, places: Places) -> tuple[Identity, VideoRef]:
-    """Return a ``sleap_io.Video`` of a label file as reference, with its identity."""
+def videos_of(videos: Sequence[Any], label_file: Path, places: Places) -> list[tuple[Identity, VideoRef]]:
+    """Return the ``sleap_io.Video``s of a label file as references, each with its identity."""
+    files = [spelled(video) for video in videos if _is_file(video)]
+    return [_video_of(video, label_file, places, files) for video in videos]
+
+
+def _video_of(video: Any, label_file: Path, places: Places, files: Sequence[str]) -> tuple[Identity, VideoRef]:
     if isinstance(video.filename, list):
         return _listed_images([str(name) for name in video.filename], label_file, places)
-    dataset = video.backend_metadata.get("dataset")
-    if dataset:
-        return _embedded(video, str(dataset), label_file, places)
-    path = str(video.filename)
-    source = places.find(path, label_file)
-    return ("file", path if source is None else os.path.realpath(source)), VideoRef(path, source)
+    if not _is_file(video):
+        return _embedded(video, str(video.backend_metadata["dataset"]), label_file, places)
+    path, shape = spelled(video), stored_shape(video)
+    source = places.find(path, label_file, files, lambda candidate: misfit(candidate, shape) is None)
+    identity = ("file", path if source is None else os.path.realpath(source))
+    return identity, VideoRef(path, source, stored=shape)
+
+
+def _is_file(video: Any) -> bool:
+    return not isinstance(video.filename, list) and not video.backend_metadata.get("dataset")
+
+
+def spelled(video: Any) -> str:
+    """Return a video's path with the user's own slashes: sleap-io turns them forward, but keeps what was stored."""
+    path, stored = str(video.filename), video.backend_metadata.get("filename")
+    is_same = isinstance(stored, str) and stored.replace("\\", "/") == path.replace("\\", "/")
+    return str(stored) if is_same else path
 
 
 def images_in(folder: str, source: Path, names: Sequence[str]) -> tuple[Identity, VideoRef]:
@@ -50,13 +67,13 @@ def _embedded(video: Any, dataset: str, label_file: Path, places: Places) -> tup
     """Return frames embedded in a label file; their path is that of the video they were taken from, if known."""
     original = video.original_video
     path = original.filename if original is not None else video.filename
-    spelled = common_folder([str(name) for name in path]) if isinstance(path, list) else str(path)
+    name = common_folder([str(one) for one in path]) if isinstance(path, list) else spelled(original or video)
     container = places.find(str(video.filename), label_file)
     if container is None:
-        return ("embedded", str(video.filename), dataset), VideoRef(spelled, None)
+        return ("embedded", str(video.filename), dataset), VideoRef(name, None)
     video.replace_filename(container.as_posix(), open=False)
     video.open_backend = True
-    return ("embedded", os.path.realpath(container), dataset), VideoRef(spelled, container, video)
+    return ("embedded", os.path.realpath(container), dataset), VideoRef(name, container, video)
 
 
 def _listed_images(names: list[str], label_file: Path, places: Places) -> tuple[Identity, VideoRef]:

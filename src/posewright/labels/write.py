@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
 from posewright.files import atomic_path
@@ -15,7 +17,7 @@ from posewright.shapes import PoseBatch
 
 
 def write_labels(labels: LabelSet, path: Path) -> None:
-    """Write user instances without images; all videos of the set are kept in their order."""
+    """Write user instances without images, and the frames marked as without animals; all videos keep their order."""
     import sleap_io
 
     skeleton = _skeleton(labels.skeleton)
@@ -31,6 +33,10 @@ def write_labels(labels: LabelSet, path: Path) -> None:
             ],
         )
         for frame in labels.frames
+    ]
+    frames += [
+        sleap_io.LabeledFrame(video=videos[video], frame_idx=frame, is_negative=True)
+        for video, frame in labels.negatives
     ]
     _save(path, frames, videos, skeleton, list(tracks.values()))
 
@@ -89,6 +95,21 @@ def _save(path: Path, frames: list[Any], videos: list[Any], skeleton: Any, track
     labels = sleap_io.Labels(labeled_frames=frames, videos=videos, skeletons=[skeleton], tracks=tracks)
     with atomic_path(path) as temporary:
         sleap_io.save_slp(labels, temporary.as_posix(), embed=False, verbose=False)
+        _keep_spelling(temporary, videos)
+
+
+def _keep_spelling(path: Path, videos: list[Any]) -> None:
+    """Store paths as the user spelled them: sleap-io turns every backslash."""
+    spelled = [video.backend_metadata.get("filename") for video in videos]
+    if not any(name and "\\" in name for name in spelled):
+        return
+    with h5py.File(path, "r+") as file:
+        rows = [json.loads(row) for row in file["videos_json"][()]]
+        for row, name in zip(rows, spelled, strict=True):
+            if name and "\\" in name:
+                row["filename"] = row["backend"]["filename"] = name
+        del file["videos_json"]
+        file["videos_json"] = [json.dumps(row, separators=(",", ":")) for row in rows]
 
 
 def _skeleton(skeleton: Skeleton) -> Any:
@@ -113,4 +134,6 @@ def _video(video: VideoRef) -> Any:
         names = [f"{video.path}{name.removeprefix(root)}" for name in names]
         stored = {"type": "ImageVideo", "filename": names[0], "filenames": names}
         return sleap_io.Video(filename=names, backend_metadata=stored, open_backend=False)
-    return sleap_io.Video(filename=video.path, open_backend=False)
+    stored = {} if video.stored is None else {"shape": [*video.stored, 1]}
+    metadata = {"filename": video.path, **stored} if video.stored or "\\" in video.path else {}
+    return sleap_io.Video(filename=video.path, backend_metadata=metadata, open_backend=False)

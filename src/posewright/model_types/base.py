@@ -12,12 +12,10 @@ permuting nodes permutes the result; a batch equals its frames one by one; NumPy
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import array_api_compat
-
+from posewright.config.trainer import HardKeypointMining
 from posewright.labels.skeleton import Skeleton
 from posewright.shapes import Array, DecodeOptions, Heads, Maps, PoseBatch, Size
 
@@ -55,10 +53,16 @@ class ModelType(Protocol):
     def encode(self, poses: PoseBatch, size: Size) -> dict[str, Array]:
         """Draw targets by head, in the shape of its output, for poses in an input of ``size``."""
 
-    def loss(self, outputs: Maps, targets: Maps, weights: Array | None = None) -> dict[str, Array]:
-        """Return the losses by head and, under ``loss``, their weighted total; ``weights [frame]`` scale frames.
+    def loss(
+        self, outputs: Maps, targets: Maps, weights: Array | None = None, mining: HardKeypointMining | None = None
+    ) -> dict[str, Array]:
+        """Return the losses by head and, under ``loss``, their weighted total.
 
-        ``outputs`` are those of the heads before their activation.
+        Args:
+            outputs: those of the heads before their activation.
+            targets: from `encode`.
+            weights: ``[frame]``, factors of the frames; None for 1.
+            mining: what hard channels cost more (`posewright.model_types.losses`); None for nothing.
         """
 
     def decode(self, outputs: Maps, options: DecodeOptions) -> PoseBatch:
@@ -66,18 +70,3 @@ class ModelType(Protocol):
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields this type is rebuilt from, skeleton included."""
-
-
-def mean_squared_error(output: Array, target: Array, weights: Array | None = None) -> Array:
-    """Return the mean squared error over all elements, each frame scaled by its weight (peer: 5.4)."""
-    xp = array_api_compat.array_namespace(target)
-    difference = xp.astype(output, target.dtype) - target
-    squared = difference * difference
-    if weights is not None:
-        squared = squared * weights[:, None, None, None]
-    return xp.mean(squared)
-
-
-def total_loss(losses: dict[str, Array], loss_weights: Mapping[str, float]) -> dict[str, Array]:
-    """Add the weighted total of the losses under ``loss``."""
-    return {**losses, "loss": sum(loss_weights[name] * value for name, value in losses.items())}

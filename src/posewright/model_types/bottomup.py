@@ -12,10 +12,12 @@ from posewright.codecs.grouping import group_peaks
 from posewright.codecs.part_affinity_fields import draw_part_affinity_fields, explain_connections, score_connections
 from posewright.codecs.peaks import local_peaks
 from posewright.codecs.slots import to_slots
+from posewright.config.trainer import HardKeypointMining
 from posewright.errors import InputError
 from posewright.labels.skeleton import Skeleton
-from posewright.model_types.base import CropAnchor, mean_squared_error, total_loss
+from posewright.model_types.base import CropAnchor
 from posewright.model_types.centroid import best_of_each_frame
+from posewright.model_types.losses import map_loss, total_loss
 from posewright.shapes import Array, DecodeOptions, Heads, HeadSpec, Maps, PoseBatch, Size
 
 
@@ -68,9 +70,11 @@ class BottomUp:
             "pafs": draw_part_affinity_fields(slots, self.skeleton.edges, size, self.paf_stride, self.paf_sigma_px2),
         }
 
-    def loss(self, outputs: Maps, targets: Maps, weights: Array | None = None) -> dict[str, Array]:
+    def loss(
+        self, outputs: Maps, targets: Maps, weights: Array | None = None, mining: HardKeypointMining | None = None
+    ) -> dict[str, Array]:
         """Return the mean squared errors of both fields."""
-        losses = {name: mean_squared_error(outputs[name], targets[name], weights) for name in ("confmaps", "pafs")}
+        losses = {name: map_loss(outputs[name], targets[name], weights, mining) for name in ("confmaps", "pafs")}
         return total_loss(losses, {"confmaps": self.loss_weight, "pafs": self.paf_loss_weight})
 
     def decode(self, outputs: Maps, options: DecodeOptions) -> PoseBatch:

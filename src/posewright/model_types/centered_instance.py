@@ -9,8 +9,10 @@ import numpy as np
 
 from posewright.codecs.confidence_maps import draw_confidence_maps
 from posewright.codecs.slots import to_slots
+from posewright.config.trainer import HardKeypointMining
 from posewright.labels.skeleton import Skeleton
-from posewright.model_types.base import CropAnchor, mean_squared_error
+from posewright.model_types.base import CropAnchor
+from posewright.model_types.losses import map_loss
 from posewright.model_types.single_instance import read_single_instances
 from posewright.shapes import Array, DecodeOptions, Heads, HeadSpec, Maps, PoseBatch, Size
 
@@ -54,9 +56,11 @@ class CenteredInstance:
         """Draw a map for each node of each crop's own animal (one row a crop)."""
         return {"confmaps": draw_confidence_maps(to_slots(poses), size, self.stride, self.sigma_cells)}
 
-    def loss(self, outputs: Maps, targets: Maps, weights: Array | None = None) -> dict[str, Array]:
+    def loss(
+        self, outputs: Maps, targets: Maps, weights: Array | None = None, mining: HardKeypointMining | None = None
+    ) -> dict[str, Array]:
         """Return the mean squared error of the maps."""
-        error = mean_squared_error(outputs["confmaps"], targets["confmaps"], weights)
+        error = map_loss(outputs["confmaps"], targets["confmaps"], weights, mining)
         return {"confmaps": error, "loss": error * self.loss_weight}
 
     def decode(self, outputs: Maps, options: DecodeOptions) -> PoseBatch:

@@ -10,9 +10,11 @@ import numpy as np
 from posewright.codecs.confidence_maps import draw_confidence_maps
 from posewright.codecs.peaks import local_peaks
 from posewright.codecs.slots import to_slots
+from posewright.config.trainer import HardKeypointMining
 from posewright.geometry import anchor_points
 from posewright.labels.skeleton import Skeleton
-from posewright.model_types.base import CropAnchor, mean_squared_error
+from posewright.model_types.base import CropAnchor
+from posewright.model_types.losses import map_loss
 from posewright.shapes import Array, DecodeOptions, Heads, HeadSpec, Maps, PoseBatch, Size
 
 
@@ -54,9 +56,11 @@ class Centroid:
         slots = to_slots(self.anchors(poses))
         return {"confmaps": draw_confidence_maps(slots, size, self.stride, self.sigma_cells)}
 
-    def loss(self, outputs: Maps, targets: Maps, weights: Array | None = None) -> dict[str, Array]:
-        """Return the mean squared error of the map."""
-        error = mean_squared_error(outputs["confmaps"], targets["confmaps"], weights)
+    def loss(
+        self, outputs: Maps, targets: Maps, weights: Array | None = None, mining: HardKeypointMining | None = None
+    ) -> dict[str, Array]:
+        """Return the mean squared error of the map; it is the only channel, so mining finds none that is harder."""
+        error = map_loss(outputs["confmaps"], targets["confmaps"], weights)
         return {"confmaps": error, "loss": error}
 
     def decode(self, outputs: Maps, options: DecodeOptions) -> PoseBatch:

@@ -15,9 +15,11 @@ from posewright.codecs.classes import assign_classes
 from posewright.codecs.confidence_maps import draw_confidence_maps
 from posewright.codecs.peaks import local_peaks
 from posewright.codecs.slots import class_slots, to_slots
+from posewright.config.trainer import HardKeypointMining
 from posewright.labels.skeleton import Skeleton
-from posewright.model_types.base import CropAnchor, mean_squared_error, total_loss
+from posewright.model_types.base import CropAnchor
 from posewright.model_types.centroid import best_of_each_frame
+from posewright.model_types.losses import map_loss, total_loss
 from posewright.shapes import Array, DecodeOptions, Heads, HeadSpec, Maps, PoseBatch, Size
 
 
@@ -70,7 +72,9 @@ class MultiClassBottomUp:
             ),
         }
 
-    def loss(self, outputs: Maps, targets: Maps, weights: Array | None = None) -> dict[str, Array]:
+    def loss(
+        self, outputs: Maps, targets: Maps, weights: Array | None = None, mining: HardKeypointMining | None = None
+    ) -> dict[str, Array]:
         """Return the mean squared errors of both, the class maps' after the sigmoid and where an animal is.
 
         Class maps are read at nodes only, so elsewhere they may be anything. The peer trains them on the background
@@ -82,10 +86,8 @@ class MultiClassBottomUp:
         shares = 0.5 * (xp.tanh(0.5 * outputs["class_maps"]) + 1.0)  # the sigmoid, without overflow
         claimed = xp.sum(targets["class_maps"], axis=1, keepdims=True) > 0
         losses = {
-            "confmaps": mean_squared_error(outputs["confmaps"], targets["confmaps"], weights),
-            "class_maps": mean_squared_error(
-                xp.where(claimed, shares, targets["class_maps"]), targets["class_maps"], weights
-            ),
+            "confmaps": map_loss(outputs["confmaps"], targets["confmaps"], weights, mining),
+            "class_maps": map_loss(xp.where(claimed, shares, targets["class_maps"]), targets["class_maps"], weights),
         }
         return total_loss(losses, {"confmaps": self.loss_weight, "class_maps": self.class_loss_weight})
 

@@ -10,8 +10,10 @@ import numpy as np
 
 from posewright.codecs.confidence_maps import draw_confidence_maps
 from posewright.codecs.slots import to_slots
+from posewright.config.trainer import HardKeypointMining
 from posewright.labels.skeleton import Skeleton
-from posewright.model_types.base import CropAnchor, mean_squared_error, total_loss
+from posewright.model_types.base import CropAnchor
+from posewright.model_types.losses import map_loss, total_loss
 from posewright.model_types.single_instance import read_single_instances
 from posewright.shapes import Array, DecodeOptions, Heads, HeadSpec, Maps, PoseBatch, Size, VectorHeadSpec
 
@@ -74,14 +76,16 @@ class MultiClassTopDown:
         confmaps = draw_confidence_maps(to_slots(poses), size, self.stride, self.sigma_cells)
         return {"confmaps": confmaps, "class_vectors": vectors}
 
-    def loss(self, outputs: Maps, targets: Maps, weights: Array | None = None) -> dict[str, Array]:
+    def loss(
+        self, outputs: Maps, targets: Maps, weights: Array | None = None, mining: HardKeypointMining | None = None
+    ) -> dict[str, Array]:
         """Return the mean squared error of the maps and the cross-entropy of the crops whose class is known.
 
         The peer applies the cross-entropy to probabilities that went through a softmax already, which damps its
         gradients (interoperability page, 5.4); here it gets the numbers before the softmax.
         """
         losses = {
-            "confmaps": mean_squared_error(outputs["confmaps"], targets["confmaps"], weights),
+            "confmaps": map_loss(outputs["confmaps"], targets["confmaps"], weights, mining),
             "class_vectors": cross_entropy(outputs["class_vectors"], targets["class_vectors"], weights),
         }
         return total_loss(losses, {"confmaps": self.loss_weight, "class_vectors": self.class_loss_weight})

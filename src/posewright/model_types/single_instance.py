@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from posewright.codecs.confidence_maps import draw_confidence_maps
 from posewright.codecs.peaks import global_peaks
 from posewright.codecs.slots import to_slots
+from posewright.config.trainer import HardKeypointMining
 from posewright.labels.skeleton import Skeleton
-from posewright.model_types.base import CropAnchor, mean_squared_error
+from posewright.model_types.base import CropAnchor
+from posewright.model_types.losses import map_loss
 from posewright.shapes import Array, DecodeOptions, Heads, HeadSpec, Maps, PoseBatch, Size
 
 
@@ -47,9 +49,11 @@ class SingleInstance:
         """Draw a map for each node; of several instances in a frame the maximum."""
         return {"confmaps": draw_confidence_maps(to_slots(poses), size, self.stride, self.sigma_cells)}
 
-    def loss(self, outputs: Maps, targets: Maps, weights: Array | None = None) -> dict[str, Array]:
+    def loss(
+        self, outputs: Maps, targets: Maps, weights: Array | None = None, mining: HardKeypointMining | None = None
+    ) -> dict[str, Array]:
         """Return the mean squared error of the maps."""
-        error = mean_squared_error(outputs["confmaps"], targets["confmaps"], weights)
+        error = map_loss(outputs["confmaps"], targets["confmaps"], weights, mining)
         return {"confmaps": error, "loss": error}
 
     def decode(self, outputs: Maps, options: DecodeOptions) -> PoseBatch:

@@ -131,7 +131,25 @@ def _leakage(split: Mapping[str, Any]) -> list[str]:
             sentences.append(
                 f"The {name} frame nearest to a training frame of its video is {counted(int(frames), 'frame')} away."
             )
+    sentences += _looks(told.pop("near_duplicates", None))
     return sentences + [f"{_capital(str(key).replace('_', ' '))}: {plain(value)}." for key, value in told.items()]
+
+
+def _looks(found: Any) -> list[str]:
+    """Say how many held-back frames look like a training frame, and by which measure."""
+    if not isinstance(found, Mapping):
+        return ["Near-duplicates across the sides were not looked for."]
+    frames = found.get("frames", {})
+    counted_sides = [
+        f"{found.get(side, 0)} of {counted(int(frames.get(side, 0)), f'{SIDE_WORDS.get(side, side)} frame')}"
+        for side in ("val", "test")
+    ]
+    sentence = f"Looking like a training frame ({found.get('measure', 'measure unknown')}): {', '.join(counted_sides)}."
+    pairs = [pair for side in ("val", "test") for pair in found.get("pairs", {}).get(side, ())]
+    if pairs:
+        (video, frame), (other, train) = pairs[0]
+        sentence += f" The first: frame {frame} of video {video} and training frame {train} of video {other}."
+    return [sentence]
 
 
 def _readings(results: Results) -> str:

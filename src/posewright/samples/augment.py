@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -24,10 +24,13 @@ class Batch:
         class_ids: ``[row]`` int64, -1 where unknown.
         matrices: ``[batch 2 3]`` float32, from output to source pixels.
         intensity: ``[batch 6]`` float32: brightness, contrast, noise, its mean, uniform noise from, to.
+        erased: ``[batch 4]`` int64, left, top, right and bottom of the area that turns black, ends excluded.
         inner: ``[batch 2]`` float32: width and height of the real image in the source; beyond it is padding.
         noise_seed: seeds the noise of this batch.
         output: size of the network's input.
         content: the part of it, from the top left, that shows the image; the rest is padding and stays black.
+        first: place of the first image in the whole batch, of which this may be one device's part.
+        of: images of the whole batch; None where this is the whole.
     """
 
     images: Tensor
@@ -36,10 +39,13 @@ class Batch:
     class_ids: Tensor
     matrices: Tensor
     intensity: Tensor
+    erased: Tensor
     inner: Tensor
     noise_seed: int
     output: Size
     content: Size
+    first: int = 0
+    of: int | None = None
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on another device."""
@@ -50,27 +56,28 @@ class Batch:
         return self._mapped(Tensor.pin_memory)
 
     def _mapped(self, change: Callable[[Tensor], Tensor]) -> Batch:
-        return Batch(
+        return replace(
+            self,
             images=change(self.images),
             points=change(self.points),
             frame=change(self.frame),
             class_ids=change(self.class_ids),
             matrices=change(self.matrices),
             intensity=change(self.intensity),
+            erased=change(self.erased),
             inner=change(self.inner),
-            noise_seed=self.noise_seed,
-            output=self.output,
-            content=self.content,
         )
 
 
 def augmented(batch: Batch) -> tuple[Tensor, PoseBatch]:
     """Return network inputs ``[batch channel height width]`` in 0 to 1 and the poses in their pixels.
 
-    New border pixels are black. Points outside the real image, or outside what the input shows, become NaN.
+    New border pixels and erased areas are black. Points outside the real image, or outside what the input shows, become
+    NaN; those under an erased area stay: the network is to tell them from what it sees around.
     """
     images = _resampled(batch)
     images = _with_intensity(images, batch)
+    images = _erased(images, batch)
     images[:, :, batch.content.height :] = 0.0
     images[:, :, :, batch.content.width :] = 0.0
     points = _moved(batch)
@@ -101,14 +108,26 @@ def _with_intensity(images: Tensor, batch: Batch) -> Tensor:
     generator = torch.Generator(device=images.device)
     generator.manual_seed(batch.noise_seed)
     changed = images
+    # every device draws the noise of the whole batch and takes its part: the number of devices changes no image
+    part, whole = slice(batch.first, batch.first + len(images)), (batch.of or len(images), *images.shape[1:])
     if bool((high > 0).any()):
-        uniform = torch.rand(images.shape, generator=generator, device=images.device)
+        uniform = torch.rand(whole, generator=generator, device=images.device)[part]
         changed = changed + low + (high - low) * uniform
     if bool((noise > 0).any() | (mean != 0).any()):
-        normal = torch.randn(images.shape, generator=generator, device=images.device)
+        normal = torch.randn(whole, generator=generator, device=images.device)[part]
         changed = changed + mean + noise * normal
     changed = ((changed - 0.5) * contrast + 0.5) * brightness
     return changed.clamp(0.0, 1.0) if changed is not images else images
+
+
+def _erased(images: Tensor, batch: Batch) -> Tensor:
+    """Turn each image's erased area black."""
+    if not bool((batch.erased > 0).any()):
+        return images
+    left, top, right, bottom = (batch.erased[:, index, None, None, None] for index in range(4))
+    x = torch.arange(images.shape[3], device=images.device)
+    y = torch.arange(images.shape[2], device=images.device)[:, None]
+    return images.masked_fill((x >= left) & (x < right) & (y >= top) & (y < bottom), 0.0)
 
 
 def _moved(batch: Batch) -> Tensor:

@@ -55,6 +55,7 @@ class Sources(Protocol):
 
     content: Size  #: the part of the network's input that shows the image
     output: Size  #: the network's input, padded
+    mirrored_nodes: list[int]  #: for each node the one that stands there in a mirror image
 
     def __len__(self) -> int: ...
 
@@ -74,6 +75,7 @@ class FrameSources:
         sizes = [scaled_size(store.size_of(frame.key), preprocess.scale) for frame in labels.frames]
         self.content = Size(max(size.height for size in sizes), max(size.width for size in sizes))
         self.output = self.content.padded(preprocess.multiple)
+        self.mirrored_nodes = list(labels.skeleton.mirrored)
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -127,6 +129,7 @@ class CropSources:
         self._side = side + 2 * math.ceil((reach - 1) * side / 2)
         self.content = scaled_size(Size(side, side), preprocess.scale)
         self.output = self.content.padded(preprocess.multiple)
+        self.mirrored_nodes = list(labels.skeleton.mirrored)
 
     def __len__(self) -> int:
         return len(self._animals)
@@ -168,39 +171,66 @@ class Batches(Dataset[Batch]):
         augmentation: how they are varied; None leaves them as they are.
         seed: of the training.
         jitter_px: largest extra shift per axis, in pixels of the network's input.
+        first: place of the first sample in the whole batch of a step, where devices share it.
+        of: samples of the whole batch; None where nothing is shared.
     """
 
-    def __init__(self, sources: Sources, augmentation: Augmentation | None, seed: int, jitter_px: float = 0.0) -> None:
+    def __init__(
+        self,
+        sources: Sources,
+        augmentation: Augmentation | None,
+        seed: int,
+        jitter_px: float = 0.0,
+        first: int = 0,
+        of: int | None = None,
+    ) -> None:
         self.sources = sources
         self._augmentation = augmentation
         self._seed = seed
         self._jitter_px = jitter_px
+        self._first = first
+        self._of = of
 
     def __getitem__(self, key: BatchKey) -> Batch:
         """Return the batch of a step; the same key always gives the same batch."""
         step, indices = key
         samples = [self.sources[index] for index in indices]
-        drawn = [self._draw(sample, step, position) for position, sample in enumerate(samples)]
+        drawn = [self._draw(sample, step, position) for position, sample in enumerate(samples, self._first)]
+        points = [self._named(sample, variation) for sample, variation in zip(samples, drawn, strict=True)]
         counts = [len(sample.points) for sample in samples]
         images = np.stack([sample.image.transpose(2, 0, 1) for sample in samples])
         return Batch(
             images=torch.from_numpy(images),
-            points=torch.from_numpy(np.concatenate([sample.points for sample in samples])),
+            points=torch.from_numpy(np.concatenate(points)),
             frame=torch.from_numpy(np.repeat(np.arange(len(samples)), counts)),
             class_ids=torch.from_numpy(np.concatenate([sample.class_ids for sample in samples])),
             matrices=torch.from_numpy(np.stack([variation.matrix for variation in drawn])),
             intensity=torch.tensor([_intensity(variation) for variation in drawn], dtype=torch.float32),
+            erased=torch.tensor([variation.erased for variation in drawn]),
             inner=torch.tensor([[s.inner.width, s.inner.height] for s in samples], dtype=torch.float32),
             noise_seed=int(sample_generator(self._seed, step, 2**20).integers(2**62)),
             output=self.sources.output,
             content=self.sources.content,
+            first=self._first,
+            of=self._of,
         )
 
     def _draw(self, sample: Source, step: int, position: int) -> Variation:
         if self._augmentation is None:
             return no_variation(sample.centre, sample.home)
-        rng = sample_generator(self._seed, step, position)
-        return draw_variation(self._augmentation, rng, sample.inner, sample.centre, sample.home, self._jitter_px)
+        return draw_variation(
+            self._augmentation,
+            sample_generator(self._seed, step, position),
+            sample.inner,
+            sample.centre,
+            sample.home,
+            self.sources.content,
+            self._jitter_px,
+        )
+
+    def _named(self, sample: Source, variation: Variation) -> NDArray[np.float32]:
+        """Return the points under the names they bear in the image that is shown."""
+        return sample.points[:, self.sources.mirrored_nodes] if variation.mirrored else sample.points
 
 
 def _intensity(variation: Variation) -> tuple[float, ...]:
@@ -212,19 +242,30 @@ class TrainingOrder(Sampler[BatchKey]):
 
     Args:
         n_samples: size of the data set.
-        batch_size: samples a step; passes run on over the border of batches and epochs.
+        batch_size: samples a step and device; passes run on over the border of batches and epochs.
         steps_per_epoch: steps an epoch.
         seed: of the training.
+        rank: which of the devices these keys are for.
+        n_devices: devices that share a step, each with ``batch_size`` samples of it.
     """
 
-    def __init__(self, n_samples: int, batch_size: int, steps_per_epoch: int, seed: int) -> None:
+    def __init__(
+        self, n_samples: int, batch_size: int, steps_per_epoch: int, seed: int, rank: int = 0, n_devices: int = 1
+    ) -> None:
         if n_samples == 0:
             raise InputError("there is nothing to train on: no labelled animal on the train side; label more frames")
         self._n = n_samples
-        self._batch_size = batch_size
         self._steps = steps_per_epoch
         self._seed = seed
+        self._places = range(rank * batch_size, (rank + 1) * batch_size)
+        self._whole = n_devices * batch_size
         self._epoch = 0
+        self._done = (0, 0)
+
+    def resume(self, epoch: int, steps_done: int) -> None:
+        """Begin this epoch after the steps that a checkpoint had done of it; the length stays that of the epoch."""
+        self._epoch = epoch  # before Lightning says it: processes that read ahead begin at once
+        self._done = (epoch, steps_done)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that iteration yields (called by Lightning)."""
@@ -234,8 +275,10 @@ class TrainingOrder(Sampler[BatchKey]):
         return self._steps
 
     def __iter__(self) -> Iterator[BatchKey]:
-        for step in range(self._epoch * self._steps, (self._epoch + 1) * self._steps):
-            yield step, tuple(self._sample(step * self._batch_size + place) for place in range(self._batch_size))
+        resumed, done = self._done
+        begin = self._epoch * self._steps + (done if self._epoch == resumed else 0)
+        for step in range(begin, (self._epoch + 1) * self._steps):
+            yield step, tuple(self._sample(step * self._whole + place) for place in self._places)
 
     def _sample(self, place: int) -> int:
         sweep, index = divmod(place, self._n)

@@ -45,12 +45,14 @@ class _Entry:
 def store_frames(labels: LabelSet, out: Path) -> None:
     """Decode every labelled frame once and write the store (``out`` is its ``store.json``).
 
+    Frames that are marked as without animals are labelled frames too.
+
     Raises:
         InputProblems: frames that cannot be read, all of them at once; nothing is written then.
     """
     wanted: dict[int, list[int]] = defaultdict(list)
-    for frame in labels.frames:
-        wanted[frame.video].append(frame.frame)
+    for video, frame in (*(labelled.key for labelled in labels.frames), *labels.negatives):
+        wanted[video].append(frame)
     entries: dict[Key, _Entry] = {}
     problems: list[Problem] = []
     with atomic_path(out.parent / PIXELS_NAME) as temporary:

@@ -7,7 +7,7 @@ run, a resumed one, or one with other workers.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,9 @@ class Variation:
         noise: standard deviation of Gaussian noise, as part of full scale.
         noise_mean: its mean.
         uniform: half-open range (low, high) of uniform noise that is added, as part of full scale.
+        mirrored: whether the matrix mirrors, so that nodes change names.
+        erased: left, top, right and bottom of the area that turns black, in pixels of the output; the first two belong
+            to it, the last two do not.
     """
 
     matrix: NDArray[np.float32]
@@ -35,6 +38,8 @@ class Variation:
     noise: float = 0.0
     noise_mean: float = 0.0
     uniform: tuple[float, float] = (0.0, 0.0)
+    mirrored: bool = False
+    erased: tuple[int, int, int, int] = (0, 0, 0, 0)
 
 
 def sample_generator(seed: int, step: int, position: int) -> np.random.Generator:
@@ -53,9 +58,10 @@ def draw_variation(
     size: Size,
     centre_source: tuple[float, float],
     centre_output: tuple[float, float],
+    content: Size,
     jitter_px: float = 0.0,
 ) -> Variation:
-    """Draw rotation, scale, translation about a centre, and intensities.
+    """Draw mirror image, rotation, scale, translation about a centre, intensities, and an area to erase.
 
     Args:
         settings: the recipe's ranges and probabilities.
@@ -63,14 +69,18 @@ def draw_variation(
         size: the image that translations are parts of.
         centre_source: (x, y) of the centre in the source image, in pixels.
         centre_output: where it lies in the output when nothing is translated.
+        content: the part of the output, from the top left, that shows the image: what is erased lies in it.
         jitter_px: largest extra shift of a crop per axis: what the centroid may be off by.
     """
-    draws = rng.random(16)
+    draws = rng.random(21)
+    geometric = settings.geometric or _STILL
     shift = (_between(-jitter_px, jitter_px, draws[0]), _between(-jitter_px, jitter_px, draws[1]))
-    degrees, factor, moved = _geometric(settings.geometric or _STILL, draws[2:9], size)
+    degrees, factor, moved = _geometric(geometric, draws[2:9], size)
     output = (centre_output[0] + shift[0] + moved[0], centre_output[1] + shift[1] + moved[1])
-    matrix = _matrix(degrees, factor, centre_source, output)
-    return _with_intensity(matrix, settings.intensity or _PLAIN, draws[9:])
+    mirrored = bool(draws[15] < geometric.flip_p)
+    matrix = _matrix(degrees, factor, centre_source, output, mirrored)
+    varied = _with_intensity(matrix, settings.intensity or _PLAIN, draws[9:15])
+    return replace(varied, mirrored=mirrored, erased=_erased(geometric, draws[16:21], content))
 
 
 _STILL = Geometric(rotation_p=0.0, scale_p=0.0, translate_p=0.0)
@@ -103,7 +113,7 @@ def _between(low: float, high: float, draw: float) -> float:
 
 
 def _with_intensity(matrix: NDArray[np.float32], settings: Intensity, draws: NDArray[np.float64]) -> Variation:
-    whether_contrast, contrast_at, whether_bright, bright_at, whether_noisy, whether_uniform, _ = draws
+    whether_contrast, contrast_at, whether_bright, bright_at, whether_noisy, whether_uniform = draws
     contrast = _between(settings.contrast_min, settings.contrast_max, contrast_at)
     brightness = _between(settings.brightness_min, settings.brightness_max, bright_at)
     noisy = whether_noisy < settings.gaussian_noise_p
@@ -118,12 +128,35 @@ def _with_intensity(matrix: NDArray[np.float32], settings: Intensity, draws: NDA
     )
 
 
+def _erased(settings: Geometric, draws: NDArray[np.float64], content: Size) -> tuple[int, int, int, int]:
+    """Return the area that is erased, wholly inside: its part of the image, then its shape, then its place."""
+    whether, area_at, ratio_at, right, down = draws
+    if whether >= settings.erase_p:
+        return (0, 0, 0, 0)
+    area_px = _between(settings.erase_scale_min, settings.erase_scale_max, area_at) * content.height * content.width
+    # evenly on a logarithmic scale, so that upright and lying areas are equally likely
+    ratio = math.exp(_between(math.log(settings.erase_ratio_min), math.log(settings.erase_ratio_max), ratio_at))
+    width = min(max(1, round(math.sqrt(area_px / ratio))), content.width)
+    height = min(max(1, round(math.sqrt(area_px * ratio))), content.height)
+    left, top = int(right * (content.width - width + 1)), int(down * (content.height - height + 1))
+    return (left, top, left + width, top + height)
+
+
 def _matrix(
-    degrees: float, factor: float, centre_source: tuple[float, float], centre_output: tuple[float, float]
+    degrees: float,
+    factor: float,
+    centre_source: tuple[float, float],
+    centre_output: tuple[float, float],
+    mirrored: bool = False,
 ) -> NDArray[np.float32]:
-    """Return the map from output to source pixels: the output shows the source turned by ``degrees`` and magnified."""
+    """Return the map from output to source pixels.
+
+    The output shows the source mirrored left to right, if at all, then turned by ``degrees`` and magnified.
+    """
     angle = math.radians(degrees)
     cosine, sine = math.cos(angle) / factor, math.sin(angle) / factor
     turn = np.array([[cosine, sine], [-sine, cosine]])
+    if mirrored:
+        turn[0] = -turn[0]
     offset = np.asarray(centre_source) - turn @ np.asarray(centre_output)
     return np.concatenate([turn, offset[:, None]], axis=1).astype(np.float32)

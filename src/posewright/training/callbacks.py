@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import torch
 from lightning.pytorch.callbacks import Callback
 
 from posewright.errors import InputError
@@ -19,11 +20,13 @@ class TrainingLog(Callback):
     """Writes ``training_log.csv``, a row an epoch, and says each row in a line.
 
     The rows are part of the checkpoint, so a resumed training writes the same file as an uninterrupted one (but for the
-    seconds).
+    seconds). So are the sums behind the epoch's mean losses, of which Lightning keeps none over an interruption.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._sums: dict[str, torch.Tensor] = {}
+        self._batches = 0
         self.rows: list[dict[str, float]] = []
         self._seconds_before = 0.0
         self._begun = 0.0
@@ -37,9 +40,21 @@ class TrainingLog(Callback):
         """Start the clock."""
         self._begun = time.monotonic()
 
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule, outputs: Any, batch: Any, index: int
+    ) -> None:
+        """Add the batch's losses, the mean over all devices; batches are of one size."""
+        losses = outputs["losses"]
+        means = trainer.strategy.reduce(torch.stack([value.float() for value in losses.values()]), reduce_op="mean")
+        for name, value in zip(losses, means, strict=True):
+            self._sums[name] = self._sums[name].to(value.device) + value if name in self._sums else value
+        self._batches += 1
+
     def on_train_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         """Write the epoch's row; validation has run before."""
         values = {name: float(value) for name, value in trainer.callback_metrics.items() if "/" in name}
+        values |= {name: float(value) / self._batches for name, value in self._sums.items()}
+        self._sums, self._batches = {}, 0
         if not math.isfinite(values["train/loss"]):
             raise InputError(
                 f"the training loss is {values['train/loss']} in epoch {trainer.current_epoch}; lower the learning "
@@ -53,6 +68,8 @@ class TrainingLog(Callback):
             "seconds": round(self.seconds, 2),
         }
         self.rows.append(row)
+        if not trainer.is_global_zero:
+            return
         with atomic_path(self._path) as temporary, temporary.open("w", newline="") as stream:
             writer = csv.DictWriter(stream, fieldnames=list(row))
             writer.writeheader()
@@ -65,13 +82,14 @@ class TrainingLog(Callback):
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """Return rows and clock."""
-        return {"rows": self.rows, "seconds": self.seconds}
+        """Return rows, clock, and the sums of the epoch so far."""
+        return {"rows": self.rows, "seconds": self.seconds, "sums": self._sums, "batches": self._batches}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where a checkpoint was written."""
         self.rows = list(state["rows"])
         self._seconds_before = state["seconds"]
+        self._sums, self._batches = dict(state["sums"]), state["batches"]
 
 
 class TimeBudget(Callback):
@@ -86,6 +104,6 @@ class TimeBudget(Callback):
         self, trainer: lightning.Trainer, module: lightning.LightningModule, outputs: Any, batch: Any, index: int
     ) -> None:
         """Stop after this batch when the time is over; Lightning still validates and saves."""
-        if self._log.seconds >= self._seconds:
+        if trainer.strategy.reduce_boolean_decision(self._log.seconds >= self._seconds, all=False):
             self.used_up = True
             trainer.should_stop = True

@@ -2,40 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable
+from typing import Any
 
 from torch import nn, optim
 from torch.optim import lr_scheduler
 
-from posewright.config.trainer import TrainerConfig
-from posewright.errors import InputError
+from posewright.config.trainer import CosineAnnealingWarmup, LinearWarmupLinearDecay, TrainerConfig
 
 
-def make_optimiser(parameters: Iterator[nn.Parameter], settings: TrainerConfig) -> optim.Optimizer:
+def make_optimiser(parameters: Iterable[nn.Parameter], settings: TrainerConfig) -> optim.Optimizer:
     """Return Adam or AdamW."""
     kind = optim.AdamW if settings.optimizer_name == "AdamW" else optim.Adam
     return kind(parameters, lr=settings.optimizer.lr, amsgrad=settings.optimizer.amsgrad)
 
 
-def make_schedule(
-    optimiser: optim.Optimizer, settings: TrainerConfig
-) -> lr_scheduler.LRScheduler | lr_scheduler.ReduceLROnPlateau | None:
-    """Return the schedule, stepped once an epoch; None for a constant rate.
+def make_schedule(optimiser: optim.Optimizer, settings: TrainerConfig, steps_per_epoch: int) -> dict[str, Any] | None:
+    """Return the schedule in Lightning's terms, with what steps it; None for a constant rate.
 
-    Raises:
-        InputError: the recipe asks for a schedule that is not available yet.
+    The two with a warm-up change with every optimiser step and have the peer's values where epochs begin; the peer
+    keeps those for a whole epoch, so that at its default the first one learns nothing.
+
+    Args:
+        optimiser: whose rate is scheduled.
+        settings: with the schedule; of several the first of cosine, linear, step, plateau counts.
+        steps_per_epoch: optimiser steps an epoch.
     """
     schedule = settings.lr_scheduler
     if schedule is None:
         return None
-    if schedule.cosine_annealing_warmup or schedule.linear_warmup_linear_decay:
-        raise InputError("lr_scheduler: warm-up schedules are not available yet; use step_lr or reduce_lr_on_plateau")
+    warm = schedule.cosine_annealing_warmup or schedule.linear_warmup_linear_decay
+    if warm is not None:
+        peak, max_epochs = settings.optimizer.lr, warm.max_epochs or settings.max_epochs
+
+        def factor(step: int) -> float:
+            return warm_rate(warm, peak, max_epochs, step / steps_per_epoch) / peak
+
+        return {"scheduler": lr_scheduler.LambdaLR(optimiser, factor), "interval": "step"}
     if schedule.step_lr is not None:
-        return lr_scheduler.StepLR(optimiser, schedule.step_lr.step_size, schedule.step_lr.gamma)
+        return {"scheduler": lr_scheduler.StepLR(optimiser, schedule.step_lr.step_size, schedule.step_lr.gamma)}
     plateau = schedule.reduce_lr_on_plateau
     if plateau is None:
         return None
-    return lr_scheduler.ReduceLROnPlateau(
+    lowering = lr_scheduler.ReduceLROnPlateau(
         optimiser,
         factor=plateau.factor,
         patience=plateau.patience,
@@ -44,3 +54,24 @@ def make_schedule(
         cooldown=plateau.cooldown,
         min_lr=plateau.min_lr,
     )
+    return {"scheduler": lowering, "monitor": "val/loss"}
+
+
+def warm_rate(
+    schedule: CosineAnnealingWarmup | LinearWarmupLinearDecay, peak: float, max_epochs: int, epoch: float
+) -> float:
+    """Return the learning rate at a time in epochs: a line up to ``peak``, then a cosine or a line down, then level.
+
+    Args:
+        schedule: warm-up and both ends.
+        peak: the rate between rise and fall.
+        max_epochs: where the fall ends.
+        epoch: the time, also between epochs.
+    """
+    if epoch < schedule.warmup_epochs:
+        start = schedule.warmup_start_lr
+        return start + (peak - start) * epoch / schedule.warmup_epochs
+    fallen = min(1.0, (epoch - schedule.warmup_epochs) / max(max_epochs - schedule.warmup_epochs, 1))
+    if isinstance(schedule, CosineAnnealingWarmup):
+        return schedule.eta_min + (peak - schedule.eta_min) * (1 + math.cos(math.pi * fallen)) / 2
+    return peak + (schedule.end_lr - peak) * fallen

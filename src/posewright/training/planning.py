@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from posewright.config.data import Preprocessing
 from posewright.config.recipe import Recipe
 from posewright.errors import InputError
 from posewright.labels.measure import crop_fault, measured_crop_px, node_reach_px
+from posewright.labels.mirror import mirror_notes
 from posewright.labels.model import LabelSet
+from posewright.labels.read import read_side
 from posewright.model_types import from_recipe
 from posewright.model_types.base import CropAnchor, ModelType
 from posewright.model_types.plan import ModelPlan
@@ -24,6 +28,11 @@ def make_plan(recipe: Recipe, train: LabelSet, store: FrameStore, seed: int, spl
     recipe.require_trainable()
     recipe.require_resolved()
     model_type = from_recipe(recipe, train.skeleton, train.track_names)
+    if recipe.mirrors:
+        crops = model_type.crop_anchor
+        anchor = None if crops is None or crops.node is None else train.skeleton.nodes[crops.node]
+        for note in mirror_notes(train.skeleton, anchor):
+            print(note, flush=True)
     settings = recipe.data_config.preprocessing
     preprocess = Preprocess(
         channels=_channels(settings, store),
@@ -33,6 +42,18 @@ def make_plan(recipe: Recipe, train: LabelSet, store: FrameStore, seed: int, spl
     )
     input_size = sources_for(model_type, preprocess, train, store).output
     return ModelPlan(model_type, preprocess, recipe, input_size, seed, split_digest)
+
+
+def read_learnt(recipe: Recipe, path: Path) -> LabelSet:
+    """Read the frames of a side that a recipe learns from: those marked as empty only if it says so.
+
+    Raises:
+        InputError: nothing is left.
+    """
+    side = read_side(path)
+    if not side.frames:
+        raise InputError(f"{path}: no animal is labelled on this side of the split; label more frames.")
+    return side.with_negatives if recipe.data_config.use_negative_frames else side
 
 
 def sources_for(

@@ -1,12 +1,15 @@
-"""Train one model: split and recipe to a model folder, resumable at every epoch."""
+"""Train one model: split and recipe to a model folder, resumable at every step."""
 
 from __future__ import annotations
 
+import gc
 import logging
+import math
 import os
 import time
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,29 +17,38 @@ import lightning
 import torch
 import yaml
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import EarlyStopping, TQDMProgressBar
+from lightning.pytorch.strategies import DDPStrategy
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from posewright.config.recipe import Recipe
 from posewright.config.stages import STAGE_VERSION
+from posewright.errors import Interrupted
 from posewright.files import atomic_path, digest_of, place, read_json, write_json, write_text
+from posewright.first_weights import first_weights_identity
 from posewright.labels.model import LabelSet
-from posewright.labels.read import read_side
+from posewright.lease import Lease
 from posewright.model_types.plan import ModelPlan
 from posewright.networks.network import build_network, initialise, load_pretrained
 from posewright.networks.weights import weights_digest
 from posewright.provenance import write_provenance
-from posewright.samples.augment import Batch
-from posewright.samples.dataset import Batches, TrainingOrder, in_order
 from posewright.samples.store import FrameStore
+from posewright.training.arithmetic import precision_of
 from posewright.training.callbacks import TimeBudget, TrainingLog
+from posewright.training.checkpoints import BEST, LAST, Checkpoints
 from posewright.training.curves import draw_curves
+from posewright.training.devices import device_count, end_other_processes, local_rank
+from posewright.training.ema import RunningMean
+from posewright.training.interruption import StopRequest
+from posewright.training.loaders import train_loader, val_loader
+from posewright.training.loggers import SendRows, make_loggers
+from posewright.training.memory import MicroBatch, is_out_of_memory
 from posewright.training.module import PoseModule
 from posewright.training.plan_text import spelled
-from posewright.training.planning import make_plan, sources_for
+from posewright.training.planning import make_plan, read_learnt, sources_for
 from posewright.training.proposal import Proposal
 from posewright.training.recipe_plan import resolved
+from posewright.training.start_weights import freeze, load_first_weights
 
 _FILES = ("best.ckpt", "model.json", "training_config.yaml", "training_log.csv", "curves.png")
 
@@ -47,7 +59,9 @@ def train_model(
     """Train a model and write its folder.
 
     Everything unfinished lies in ``work/<key>``, keyed by what determines the weights: a training that was interrupted
-    goes on from its last epoch, one that had finished is only placed again. ``out`` gets its files at the end.
+    goes on from its last checkpoint, one that had finished is only placed again, and of several copies one trains and
+    the others wait for it. ``out`` gets its files at the end. Where the recipe asks for several devices, Lightning
+    starts this script again for each of them but the first.
 
     Args:
         recipe: what to train.
@@ -60,26 +74,43 @@ def train_model(
             the same recipe written out trains to the same weights, and finds them where this one left them.
 
     Raises:
-        InputError: recipe and labels do not fit each other.
+        InputError: recipe and labels do not fit each other, or the recipe and this machine.
+        Interrupted: a signal asked for the end.
     """
     started = time.time()
     recipe, chosen = resolved(recipe, plan)
+    n_devices = device_count(recipe.trainer_config)
     split_digest = read_json(split / "split.json")["digest"]
+    begins = first_weights_identity(recipe)
     determined = {
         "recipe": recipe.science(),
         "split": split_digest,
         "seed": seed,
         "stage": STAGE_VERSION["train_model"],
+        **({"first_weights": begins} if begins else {}),
+        **({"devices": n_devices} if n_devices > 1 else {}),
     }
     folder = work / digest_of(determined)[:16]
-    if not (folder / "model.json").is_file():
-        train, val = read_side(split / "train.slp"), read_side(split / "val.slp")
+    stop = StopRequest()
+
+    def fit() -> None:
+        train, val = (read_learnt(recipe, split / f"{side}.slp") for side in ("train", "val"))
         frames = FrameStore(store)
-        _fit(make_plan(recipe, train, frames, seed, split_digest), train, val, frames, folder)
-    for name in _FILES:
-        place(folder / name, out / name)
-    if chosen:
-        _tell_plan(chosen, out)
+        made = make_plan(recipe, train, frames, seed, split_digest)
+        _fit_in_memory(made, train, val, frames, folder, n_devices, stop)
+
+    with stop.listening():
+        if local_rank() > 0:
+            with suppress(Interrupted):  # the first process says it, and its exit code counts
+                fit()
+            return
+        with Lease(folder / "lease.json", on_loss=stop.ask).held():
+            if not (folder / "model.json").is_file():
+                fit()
+            for name in _FILES:
+                place(folder / name, out / name)
+            if chosen:
+                _tell_plan(chosen, out)
     write_provenance(
         out / "provenance.json",
         stage="train_model",
@@ -91,59 +122,118 @@ def train_model(
     )
 
 
-def _fit(plan: ModelPlan, train: LabelSet, val: LabelSet, store: FrameStore, folder: Path) -> None:
+def _fit_in_memory(
+    plan: ModelPlan,
+    train: LabelSet,
+    val: LabelSet,
+    store: FrameStore,
+    folder: Path,
+    n_devices: int,
+    stop: StopRequest,
+) -> None:
+    """Run the training; where memory runs out, go on from the last checkpoint with smaller parts of a batch."""
+    settings = plan.recipe.trainer_config
+    largest = max(settings.train_data_loader.batch_size, settings.val_data_loader.batch_size)
+    parts = plan.recipe.posewright.accumulate
+    at_first = settings.train_data_loader.batch_size // parts if parts > 1 else None
+    micro_batch = MicroBatch.remembered(folder, largest, at_first)
+    while True:
+        try:
+            _fit(plan, train, val, store, folder, n_devices, stop, micro_batch.most)
+            return
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            micro_batch = micro_batch.halved()
+            if n_devices > 1 and local_rank() > 0:
+                raise  # by a bad end, by which Lightning notices it
+        if n_devices > 1:
+            raise Interrupted("the processes of several devices cannot go on with less; start the training again")
+        gc.collect()  # what the failed run held
+        torch.cuda.empty_cache()
+
+
+def _fit(
+    plan: ModelPlan,
+    train: LabelSet,
+    val: LabelSet,
+    store: FrameStore,
+    folder: Path,
+    n_devices: int,
+    stop: StopRequest,
+    micro_batch: int | None,
+) -> None:
     """Run the training and leave the finished files in ``folder``, ``model.json`` last."""
     recipe = plan.recipe
     lightning.seed_everything(plan.seed, verbose=False)
     network = build_network(recipe, plan.model_type.heads, plan.preprocess.channels)
     initialise(network, "xavier" if recipe.network.init_weights == "xavier" else recipe.posewright.init)
     load_pretrained(network, recipe)
-    module = PoseModule(network, plan.model_type, recipe.trainer_config, recipe.posewright.channels_last, plan.seed)
+    load_first_weights(network, recipe)
+    freeze(network, recipe)
+    batches, order = train_loader(plan, train, store, local_rank(), n_devices)
+    module = PoseModule(network, plan.model_type, recipe, plan.seed, len(order), micro_batch)
     log = TrainingLog(folder / "training_log.csv")
-    checkpoints = ModelCheckpoint(
-        folder, "best-epoch", monitor="val/loss", save_last=True, enable_version_counter=False
-    )
+    checkpoints = Checkpoints(folder, recipe.posewright.checkpoint_minutes, order, stop)
     budget = TimeBudget(log, recipe.posewright.max_minutes) if recipe.posewright.max_minutes else None
-    stop = _early_stopping(recipe)
+    plateau = _early_stopping(recipe)
+    mean = RunningMean(recipe.posewright.ema_decay) if recipe.posewright.ema_decay is not None else None
+    loggers = make_loggers(recipe, folder) if local_rank() == 0 else []
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it advertises its own products
     shows_bar = recipe.trainer_config.enable_progress_bar and os.isatty(2)
     bar = TQDMProgressBar() if shows_bar else None
-    trainer = lightning.Trainer(
-        accelerator=recipe.trainer_config.trainer_accelerator,
-        devices=1,
-        precision="bf16-mixed" if recipe.posewright.precision == "bfloat16" else "32-true",
-        max_epochs=recipe.trainer_config.max_epochs,
-        max_steps=recipe.posewright.max_steps or -1,
-        gradient_clip_val=recipe.posewright.gradient_clip,
-        callbacks=[callback for callback in (checkpoints, budget, stop, bar, log) if callback is not None],
-        plugins=[LightningEnvironment()],  # a Slurm step is no Lightning cluster: requeueing is the workflow's
-        logger=False,
-        enable_progress_bar=shows_bar,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        default_root_dir=folder,
-    )
-    last = folder / "last.ckpt"
+    strategy = DDPStrategy(broadcast_buffers=False) if n_devices > 1 else "auto"  # no buffer of ours ever changes
+    last = folder / LAST
     with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*`srun` command is available.*")  # where to run is the workflow's to say
         warnings.filterwarnings("ignore", ".*does not have many workers.*")  # the store is mapped: loading is a copy
-        warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")  # that is resuming
+        warnings.filterwarnings("ignore", ".*your dataloader is not resumable.*")  # its order is, see Checkpoints
+        warnings.filterwarnings("ignore", ".*in eval mode at the start of training.*")  # that is what freezing means
+        warnings.filterwarnings("ignore", ".*sync_dist=True.*")  # every device validates on everything
         warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)  # lightning 2.6 on torch 2.14
-        trainer.fit(
-            module,
-            _train_loader(plan, train, store),
-            _val_loader(plan, val, store),
-            ckpt_path=last if last.is_file() else None,
-            weights_only=True,
+        trainer = lightning.Trainer(
+            accelerator=recipe.trainer_config.trainer_accelerator,
+            devices=n_devices,
+            strategy=strategy,
+            use_distributed_sampler=False,
+            precision=precision_of(recipe),
+            max_epochs=recipe.trainer_config.max_epochs,
+            max_steps=recipe.posewright.max_steps or -1,
+            gradient_clip_val=recipe.posewright.gradient_clip,
+            callbacks=[one for one in (mean, checkpoints, budget, plateau, bar, log, SendRows(log)) if one is not None],
+            plugins=[LightningEnvironment()],  # a Slurm step is no Lightning cluster: requeueing is the workflow's
+            logger=loggers,
+            log_every_n_steps=1,  # only epochs are logged; Lightning warns of short ones otherwise
+            enable_checkpointing=True,
+            enable_progress_bar=shows_bar,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            default_root_dir=folder,
         )
-    weights = _best_weights(Path(checkpoints.best_model_path))
+        try:
+            trainer.fit(
+                module,
+                batches,
+                val_loader(plan, val, store),
+                ckpt_path=last if last.is_file() else None,
+                weights_only=True,
+            )
+        except BaseException:
+            end_other_processes(trainer)
+            raise
+    if not trainer.is_global_zero:
+        return
+    weights = _best_weights(folder / BEST)
     training = {
         "steps": trainer.global_step,
         "epochs": len(log.rows),
         "seconds": log.rows[-1]["seconds"],
-        "stopped_by": _stopped_by(trainer, recipe, budget, stop),
+        "stopped_by": _stopped_by(trainer, recipe, budget, plateau),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "val_loss": min(row["val/loss"] for row in log.rows),
         "train_samples": len(sources_for(plan.model_type, plan.preprocess, train, store)),
+        "micro_batch": min(micro_batch or math.inf, recipe.trainer_config.train_data_loader.batch_size),
+        "devices": n_devices,
     }
     _write_model(replace(plan, weights_sha256=weights_digest(weights), training=training), weights, log, folder)
 
@@ -162,40 +252,6 @@ def _tell_plan(chosen: Sequence[Proposal], out: Path) -> None:
     config = out / "training_config.yaml"
     notes = [f"# {one.key}: {spelled(one.value)}, as planned. {one.reason}\n" for one in chosen]
     write_text(config, "".join(notes) + config.read_text(encoding="utf-8"))
-
-
-def _train_loader(plan: ModelPlan, labels: LabelSet, store: FrameStore) -> DataLoader[Batch]:
-    settings = plan.recipe.trainer_config
-    varied = plan.recipe.data_config.augmentation_config if plan.recipe.data_config.use_augmentations_train else None
-    geometric = varied.geometric if varied else None
-    # turning by 45 degrees and shrinking show the most of the source
-    reach = 1.4143 / min(1.0, geometric.scale_min) if geometric else 1.1
-    sources = sources_for(plan.model_type, plan.preprocess, labels, store, reach if varied else 1.0)
-    jitter = plan.recipe.posewright.crop_jitter * sources.content.width if plan.preprocess.crop_size_px else 0.0
-    batch_size = settings.train_data_loader.batch_size
-    order = TrainingOrder(len(sources), batch_size, _steps_per_epoch(plan.recipe, len(sources)), plan.seed)
-    workers = settings.train_data_loader.num_workers
-    return DataLoader(
-        Batches(sources, varied, plan.seed, jitter),
-        sampler=order,
-        batch_size=None,
-        num_workers=workers if isinstance(workers, int) else 2,
-        pin_memory=torch.cuda.is_available(),
-        persistent_workers=workers not in (0, "auto") or workers == "auto",
-    )
-
-
-def _val_loader(plan: ModelPlan, labels: LabelSet, store: FrameStore) -> DataLoader[Batch]:
-    sources = sources_for(plan.model_type, plan.preprocess, labels, store)
-    keys = in_order(len(sources), plan.recipe.trainer_config.val_data_loader.batch_size)
-    return DataLoader(Batches(sources, None, plan.seed), sampler=keys, batch_size=None)
-
-
-def _steps_per_epoch(recipe: Recipe, n_samples: int) -> int:
-    settings = recipe.trainer_config
-    if settings.train_steps_per_epoch is not None:
-        return settings.train_steps_per_epoch
-    return max(settings.min_train_steps_per_epoch, -(-n_samples // settings.train_data_loader.batch_size))
 
 
 def _early_stopping(recipe: Recipe) -> EarlyStopping | None:

@@ -1,0 +1,80 @@
+"""Held-back frames that look like a training frame: what a split by numbers alone cannot see.
+
+Two pictures are near-duplicates when no cell of a coarse picture of both differs by more than a few grey levels. The
+largest difference and not the mean counts, so that a small animal in a large arena matters as much as a large one;
+noise and compression average out within a cell, and the mean brightness of both is made equal before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from posewright.labels.sides import Side
+
+CELLS = 64  #: the coarse picture has so many cells in each direction
+#: Largest difference of a cell in grey levels (of 255) between near-duplicates. On flies-pair, flies-wide and mice-home
+#: frames stored again as JPEG of quality 40 and 5 % darker differ by up to 11 from themselves; frames of the slowest of
+#: them differ by 46 (median 150 and more) from those a second later; labelled frames of mouse-openfield by 50 and more.
+THRESHOLD = 16.0
+_LEVELS = (8, 16, 32, CELLS)  #: each is looked at only where all before agree: a mean differs less than its parts
+_FINE = 8  #: stored steps per grey level
+
+Key = tuple[int, int]
+
+
+class Frames(Protocol):
+    """Pictures by (video, frame), as the frame store gives them."""
+
+    def __getitem__(self, key: Key) -> NDArray[np.uint8]:
+        """Return ``[height width channel]``."""
+        ...
+
+
+def near_duplicates(frames: Frames, train: Sequence[Key], held_back: Sequence[Key]) -> list[tuple[Key, Key]]:
+    """Return each held-back frame that looks like a training frame, with the first such."""
+    known = [_pyramid(frames[key]) for key in train]
+    levels = [np.stack([pyramid[level] for pyramid in known]) for level in range(len(_LEVELS))] if known else []
+    found = []
+    for key in held_back:
+        own = _pyramid(frames[key])
+        rows = np.arange(len(train))
+        for level, thumbnails in enumerate(levels):
+            rows = rows[_apart(thumbnails, rows, own[level]) <= THRESHOLD * _FINE]
+        if len(rows):
+            found.append((key, train[int(rows[0])]))
+    return found
+
+
+def leakage_by_looks(frames: Frames, sides: Mapping[Side, Collection[Key]]) -> dict[str, Any]:
+    """Return what `near_duplicates` finds for each side that is held back, as JSON."""
+    train = sorted(sides["train"])
+    held_back: tuple[Side, ...] = ("val", "test")
+    found = {side: near_duplicates(frames, train, sorted(sides[side])) for side in held_back}
+    return {
+        "measure": f"no cell of {CELLS}x{CELLS} differs by more than {THRESHOLD:g} of 255 grey levels",
+        **{side: len(pairs) for side, pairs in found.items()},
+        "frames": {side: len(sides[side]) for side in found},
+        "pairs": {side: [[list(one), list(other)] for one, other in pairs[:20]] for side, pairs in found.items()},
+    }
+
+
+def _pyramid(image: NDArray[np.uint8]) -> list[NDArray[np.int16]]:
+    """Return the coarse pictures of one frame, flat, in eighths of a grey level, each with the mean zero."""
+    gray = image[..., 0] if image.shape[2] == 1 else cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
+    fine = cv2.resize(gray.astype(np.float32), (CELLS, CELLS), interpolation=cv2.INTER_AREA)
+    fine = fine - fine.mean()
+    blocks = [fine.reshape(side, CELLS // side, side, CELLS // side).mean(axis=(1, 3)) for side in _LEVELS]
+    return [np.rint(block * _FINE).astype(np.int16).ravel() for block in blocks]
+
+
+def _apart(thumbnails: NDArray[np.int16], rows: NDArray[np.intp], own: NDArray[np.int16]) -> NDArray[Any]:
+    """Return the largest difference of any cell, for the given rows."""
+    if not len(rows):
+        return np.zeros(0)
+    parts = np.array_split(rows, max(1, len(rows) // 512))
+    return np.concatenate([np.abs(thumbnails[part] - own).max(axis=1) for part in parts])

@@ -1,0 +1,37 @@
+"""A running mean of the weights that is validated and kept in their place."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import lightning
+from lightning.pytorch.callbacks import WeightAveraging
+from torch import Tensor
+
+
+class RunningMean(WeightAveraging):
+    """After each optimiser step ``mean = decay * mean + (1 - decay) * weights``, buffers included.
+
+    Lightning validates with the mean, saves it under ``state_dict``, and keeps the weights themselves and the number of
+    steps beside it, so that a resumed training goes on with both. In the n-th step the decay is at most
+    (1 + n) / (10 + n), as in TensorFlow's ExponentialMovingAverage: a short training does not keep its first weights.
+
+    Args:
+        decay: the part of the mean that stays.
+    """
+
+    def __init__(self, decay: float) -> None:
+        super().__init__(use_buffers=True, avg_fn=partial(_next_mean, decay))
+
+    def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        """Follow the module to its device: Lightning makes the copy before it moves the module there."""
+        assert self._average_model is not None, "made before training starts"
+        self._average_model.to(module.device)
+
+
+def _next_mean(decay: float, mean: Tensor, value: Tensor, n_steps: Tensor | int) -> Tensor:
+    """Return the mean after one more step; what is no floating-point number, such as an index table, is taken over."""
+    if not mean.is_floating_point():
+        return value
+    kept = min(decay, (1 + float(n_steps)) / (10 + float(n_steps)))
+    return kept * mean + (1.0 - kept) * value

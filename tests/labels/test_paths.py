@@ -1,0 +1,91 @@
+"""Whole label files whose videos lie elsewhere: the right ones are found, verified, and given back as spelled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from posewright.errors import InputError
+from posewright.labels.digest import labels_digest
+from posewright.labels.model import LabelSet, VideoRef
+from posewright.labels.read import read_labels
+from posewright.labels.write import write_labels
+
+from .make_labels import make_labels
+
+FIRST, SECOND = "Z:\\lab\\s1\\cam0.mp4", "Z:\\lab\\s2\\cam0.mp4"
+
+
+def film(path: Path, n_frames: int = 12, side: int = 64) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width = stream.height = side
+        stream.pix_fmt = "yuv420p"
+        for number in range(n_frames):
+            image = np.full((side, side, 3), 20 * number % 255, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, "rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def labelled(folder: Path, videos: tuple[str, ...], stored: tuple[int, int, int] | None = None) -> Path:
+    labels = make_labels([(video, 3) for video in range(len(videos))], videos)
+    made = LabelSet(labels.skeleton, tuple(VideoRef(path, None, stored=stored) for path in videos), labels.frames)
+    write_labels(made, folder / "labels.slp")
+    return folder / "labels.slp"
+
+
+@pytest.mark.parametrize("path_map", [{}, {"Z:/lab": "{}/data"}])
+def test_videos_of_one_name_are_told_apart_by_their_folders(tmp_path: Path, path_map: dict[str, str]) -> None:
+    one, two = film(tmp_path / "data" / "s1" / "cam0.mp4"), film(tmp_path / "data" / "s2" / "cam0.mp4")
+    mapped = {old: new.format(tmp_path) for old, new in path_map.items()}
+    places = [] if mapped else [tmp_path]
+    labels = read_labels([labelled(tmp_path / "labels", (FIRST, SECOND))], video_paths=places, path_map=mapped)
+    assert [video.source for video in labels.videos] == [one, two]
+    two.unlink()
+    labels = read_labels([tmp_path / "labels" / "labels.slp"], video_paths=places, path_map=mapped)
+    assert [video.source for video in labels.videos] == [one, None]
+
+
+def test_one_film_beside_the_labels_is_not_taken_for_two(tmp_path: Path) -> None:
+    film(tmp_path / "cam0.mp4")
+    with pytest.raises(InputError, match="could be the video"):
+        read_labels([labelled(tmp_path, (FIRST, SECOND))])
+
+
+def test_one_film_is_not_taken_for_the_videos_of_two_label_files(tmp_path: Path) -> None:
+    film(tmp_path / "cam0.mp4")
+    files = [labelled(tmp_path / "a", (FIRST,)), labelled(tmp_path / "b", (SECOND,))]
+    with pytest.raises(InputError, match=r"bears the name of two videos: .*s1.* in .*a.labels\.slp and .*s2"):
+        read_labels(files, video_paths=[tmp_path])
+    both = {"Z:/lab/s1": str(tmp_path), "Z:/lab/s2": str(tmp_path)}
+    with pytest.raises(InputError, match="bears the name of two"):
+        read_labels(files, video_paths=[tmp_path], path_map={"Z:/lab/s1": str(tmp_path)})
+    assert len(read_labels(files, path_map=both).videos) == 1
+
+
+def test_size_and_length_tell_files_of_one_name_apart(tmp_path: Path) -> None:
+    film(tmp_path / "a" / "cam0.mp4", n_frames=30)
+    film(tmp_path / "b" / "cam0.mp4", side=96)
+    right = film(tmp_path / "c" / "cam0.mp4")
+    path = labelled(tmp_path / "labels", (FIRST,), stored=(12, 64, 64))
+    assert read_labels([path], video_paths=[tmp_path]).videos[0].source == right
+    right.unlink()
+    assert read_labels([path], video_paths=[tmp_path]).videos[0].source is None
+    plain = labelled(tmp_path / "plain", (FIRST,))
+    with pytest.raises(InputError, match=r"could be any of .*a.cam0\.mp4, .*b.cam0\.mp4"):
+        read_labels([plain], video_paths=[tmp_path])
+
+
+def test_paths_come_back_as_they_were_spelled(tmp_path: Path) -> None:
+    first = labelled(tmp_path / "a", (FIRST, "/home/me/rec 1/ä.mp4", "rel/cam.mp4"), stored=(12, 64, 64))
+    once = read_labels([first])
+    write_labels(once, tmp_path / "b.slp")
+    again = read_labels([tmp_path / "b.slp"])
+    assert [video.path for video in again.videos] == [FIRST, "/home/me/rec 1/ä.mp4", "rel/cam.mp4"]
+    assert (again, [video.stored for video in again.videos]) == (once, [(12, 64, 64)] * 3)
+    assert labels_digest(first) == labels_digest(tmp_path / "b.slp")

@@ -1,0 +1,95 @@
+"""Real processes of ``scripts/train_model.py``, watched by what they write and killed at a step, not after a time."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from posewright.config.recipe import Recipe
+from posewright.files import canonical_json
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_S = 120.0  #: so long a step may take on the busiest machine before the test gives up
+
+
+class Training:
+    """One process that trains on the data of `make_small_data`."""
+
+    def __init__(self, data: Path, recipe: Recipe, work: Path, out: Path, **environment: str) -> None:
+        self.work = work
+        self.out = out
+        words = ["--recipe", canonical_json(recipe.to_json()), "--split", str(data / "split")]
+        words += ["--store", str(data / "store" / "store.json"), "--work", str(work), "--out", str(out)]
+        self.process = subprocess.Popen(
+            [sys.executable, str(ROOT / "scripts" / "train_model.py"), *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1", **environment},
+        )
+
+    def end(self) -> str:
+        """Wait for the end; return what was said."""
+        said, _ = self.process.communicate(timeout=5 * PATIENCE_S)
+        return said
+
+    def finish(self) -> str:
+        """Wait for the end, which must be a good one."""
+        said = self.end()
+        assert self.process.returncode == 0, said
+        return said
+
+    def wait_for_step(self, step: int) -> None:
+        """Return when a checkpoint of this step or a later one lies in the work folder."""
+        self.wait_for(lambda: checkpointed_step(self.work) >= step)
+
+    def wait_for(self, happened: object) -> None:
+        """Return when something is true; the process must be alive until then."""
+        until = time.monotonic() + PATIENCE_S
+        assert callable(happened)
+        while not happened():
+            assert self.process.poll() is None, self.end()
+            assert time.monotonic() < until, "nothing happens"
+            time.sleep(0.005)
+
+    def signal(self, number: signal.Signals, whole_group: bool = False) -> None:
+        """Send a signal, as a scheduler does also to the processes that read images."""
+        if whole_group:
+            os.killpg(self.process.pid, number)
+        else:
+            self.process.send_signal(number)
+
+
+def checkpointed_step(work: Path) -> int:
+    """Return the step of the checkpoint in a work folder, 0 without one."""
+    found = list(work.glob("*/last.ckpt"))
+    return int(torch.load(found[0], weights_only=True)["global_step"]) if found else 0
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    """Return the arrays of a model folder."""
+    state: dict[str, torch.Tensor] = torch.load(folder / "best.ckpt", weights_only=True)["state_dict"]
+    return state
+
+
+def log_without_seconds(folder: Path) -> list[list[str]]:
+    """Return the rows of a training's log but for the clock."""
+    with (folder / "training_log.csv").open() as stream:
+        return [row[:-1] for row in csv.reader(stream)]
+
+
+def assert_same_training(one: Path, other: Path) -> None:
+    """Two model folders hold the same weights to the bit, and the same log."""
+    first, second = weights(one), weights(other)
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
+    assert log_without_seconds(one) == log_without_seconds(other)

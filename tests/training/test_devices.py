@@ -1,0 +1,93 @@
+"""Several devices train as one with their batches together; cards that torch does not know are refused at once."""
+
+from __future__ import annotations
+
+import csv
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from posewright.config.recipe import Recipe, load_recipe
+from posewright.door import INTERRUPTED
+from posewright.errors import InputError
+from posewright.files import read_json
+from posewright.training.devices import require_supported
+
+from .processes import Training, assert_same_training
+from .small import make_small_data, small_recipe, train
+
+STEP_OF_A_JOB = {"SLURM_JOB_ID": "5", "SLURM_NTASKS": "1", "SLURM_PROCID": "0", "SLURM_LOCALID": "0"}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    make_small_data(folder)
+    return folder
+
+
+def recipe(batch_size: int, devices: int, model_type: str = "bottomup", **trainer: object) -> Recipe:
+    value = small_recipe(
+        model_type,
+        train_data_loader={"batch_size": batch_size},
+        trainer_devices=devices,
+        trainer_accelerator="cpu",
+        **{"train_steps_per_epoch": 8, "max_epochs": 2, **trainer},
+    ).to_json()
+    varied = {"intensity": {"gaussian_noise_p": 0.7, "contrast_p": 0.5}, "geometric": {"rotation_p": 1.0}}
+    value["data_config"] |= {"augmentation_config": varied, "use_augmentations_train": True}
+    value["posewright"] |= {"checkpoint_minutes": 1e-5, "gradient_clip": 1.0}
+    return load_recipe(value)
+
+
+def losses(folder: Path) -> np.ndarray:
+    with (folder / "training_log.csv").open() as stream:
+        return np.array([[float(row["train/loss"]), float(row["val/loss"])] for row in csv.DictReader(stream)])
+
+
+def test_two_processes_learn_what_one_with_twice_the_batch_does(data: Path, tmp_path: Path) -> None:
+    """Also within a step of a Slurm job, which Lightning would take for one of its processes."""
+    Training(data, recipe(3, 2), tmp_path / "work", tmp_path / "two", **STEP_OF_A_JOB).finish()
+    one = train(data, recipe(6, 1), tmp_path / "one")
+    np.testing.assert_allclose(losses(tmp_path / "two"), losses(one), rtol=1e-4)
+    assert read_json(tmp_path / "two" / "model.json")["training"]["devices"] == 2
+
+
+@pytest.mark.long
+def test_two_processes_stop_together_and_go_on_to_the_same_weights(data: Path, tmp_path: Path) -> None:
+    tried = recipe(2, 2, train_steps_per_epoch=40, max_epochs=3)
+    Training(data, tried, tmp_path / "w", tmp_path / "whole").finish()
+    for step, whole_group in ((9, False), (53, True)):
+        training = Training(data, tried, tmp_path / "work", tmp_path / "killed")
+        training.wait_for_step(step)
+        training.signal(signal.SIGTERM, whole_group)
+        said = training.end()
+        assert training.process.returncode == INTERRUPTED, said
+        assert said.count("interrupted at step ") == 1
+    Training(data, tried, tmp_path / "work", tmp_path / "killed").finish()
+    assert_same_training(tmp_path / "whole", tmp_path / "killed")
+
+
+@pytest.mark.parametrize(
+    ("capability", "compiled", "runs"),
+    [
+        ((8, 6), ["sm_80", "sm_90"], True),
+        ((8, 0), ["sm_86"], False),
+        ((6, 1), ["sm_75", "sm_80", "sm_90"], False),
+        ((12, 0), ["sm_90", "compute_90"], True),
+        ((12, 0), ["sm_75", "sm_90"], False),
+        ((9, 0), ["sm_90a"], True),
+        ((10, 0), ["sm_100", "sm_120"], True),
+        ((3, 5), [], False),
+    ],
+)
+def test_a_card_without_code_for_it_is_refused_with_a_remedy(
+    capability: tuple[int, int], compiled: list[str], runs: bool
+) -> None:
+    if runs:
+        require_supported("card", capability, compiled)
+        return
+    with pytest.raises(InputError, match=rf"card has compute capability {capability[0]}\.{capability[1]}.*trainer_acc"):
+        require_supported("card", capability, compiled)

@@ -1,0 +1,92 @@
+"""A training that is killed within an epoch, by whatever signal, ends with the weights of one that never was."""
+
+from __future__ import annotations
+
+import csv
+import signal
+from pathlib import Path
+
+import pytest
+
+from posewright.config.recipe import Recipe, load_recipe
+from posewright.door import INTERRUPTED
+
+from .processes import Training, assert_same_training
+from .small import SWINT, UNET, make_small_data, small_recipe, train
+
+STEPS = 40  # an epoch
+VARIED = {
+    "intensity": {"brightness_p": 0.5, "gaussian_noise_p": 0.5},
+    "geometric": {"rotation_min": -90, "rotation_max": 90},
+}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    make_small_data(folder)
+    return folder
+
+
+def recipe(model_type: str, epochs: int, workers: int = 0, backbone: dict[str, object] = UNET) -> Recipe:
+    """A recipe in which everything that has a state moves: the schedule at every epoch, augmentation, clipping."""
+    value = small_recipe(
+        model_type,
+        backbone,
+        train_steps_per_epoch=STEPS,
+        max_epochs=epochs,
+        train_data_loader={"batch_size": 2, "num_workers": workers},
+        optimizer={"lr": 5e-3},
+        lr_scheduler={"reduce_lr_on_plateau": {"patience": 0, "cooldown": 0, "threshold": 10.0}},
+    ).to_json()
+    value["data_config"] |= {"augmentation_config": VARIED, "use_augmentations_train": True}
+    value["posewright"] |= {"checkpoint_minutes": 1e-5, "gradient_clip": 1.0}
+    return load_recipe(value)
+
+
+def check_killed(data: Path, tmp_path: Path, tried: Recipe, kills: list[tuple[signal.Signals, int, bool]]) -> None:
+    """Kill a training at steps, each time by a signal, and compare its end with that of one left alone."""
+    work, out = tmp_path / "work", tmp_path / "killed"
+    for number, step, whole_group in kills:
+        training = Training(data, tried, work, out)
+        training.wait_for_step(step)
+        training.signal(number, whole_group)
+        said = training.end()
+        if number == signal.SIGKILL:
+            assert training.process.returncode == -signal.SIGKILL
+        else:
+            assert training.process.returncode == INTERRUPTED, said
+            assert "interrupted at step " in said and ", will go on from " in said
+        assert not (out / "model.json").exists()
+    assert "goes on from step " in Training(data, tried, work, out).finish()
+    assert_same_training(train(data, tried, tmp_path / "whole"), out)
+    with (out / "training_log.csv").open() as stream:
+        seconds = [float(row["seconds"]) for row in csv.DictReader(stream)]
+    assert seconds == sorted(seconds)  # a budget of minutes counts those of interrupted runs
+
+
+def test_a_training_killed_by_both_signals_ends_the_same(data: Path, tmp_path: Path) -> None:
+    kills = [(signal.SIGTERM, 13, False), (signal.SIGKILL, STEPS + 17, False)]
+    check_killed(data, tmp_path, recipe("centered_instance", epochs=3), kills)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGUSR1])
+@pytest.mark.parametrize("model_type", ["centroid", "centered_instance", "bottomup"])
+def test_a_training_killed_three_times_ends_the_same(
+    model_type: str, number: signal.Signals, data: Path, tmp_path: Path
+) -> None:
+    kills = [(number, step, False) for step in (7, STEPS + 23, 3 * STEPS + 31)]
+    check_killed(data, tmp_path, recipe(model_type, epochs=5), kills)
+
+
+@pytest.mark.long
+def test_signals_to_the_whole_group_reach_the_readers_of_images_too(data: Path, tmp_path: Path) -> None:
+    kills = [(signal.SIGTERM, 9, True), (signal.SIGINT, STEPS + 11, True), (signal.SIGTERM, 2 * STEPS + 5, True)]
+    check_killed(data, tmp_path, recipe("bottomup", epochs=4, workers=2), kills)
+
+
+@pytest.mark.long
+def test_layers_that_draw_go_on_with_the_same_draws(data: Path, tmp_path: Path) -> None:
+    kills = [(signal.SIGTERM, 5, False), (signal.SIGKILL, STEPS + 5, False)]
+    check_killed(data, tmp_path, recipe("centroid", epochs=2, backbone=SWINT), kills)
