@@ -8,7 +8,8 @@ import math
 import os
 import time
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -167,31 +168,28 @@ def _fit(
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it advertises its own products
     shows_bar = recipe.trainer_config.enable_progress_bar and os.isatty(2)
     bar = TQDMProgressBar() if shows_bar else None
-    trainer = lightning.Trainer(
-        accelerator=recipe.trainer_config.trainer_accelerator,
-        devices=n_devices,
-        strategy=DDPStrategy(broadcast_buffers=False) if n_devices > 1 else "auto",  # no buffer of ours ever changes
-        use_distributed_sampler=False,
-        precision="bf16-mixed" if recipe.posewright.precision == "bfloat16" else "32-true",
-        max_epochs=recipe.trainer_config.max_epochs,
-        max_steps=recipe.posewright.max_steps or -1,
-        gradient_clip_val=recipe.posewright.gradient_clip,
-        callbacks=[callback for callback in (checkpoints, budget, plateau, bar, log) if callback is not None],
-        plugins=[LightningEnvironment()],  # a Slurm step is no Lightning cluster: requeueing is the workflow's
-        logger=False,
-        enable_checkpointing=True,
-        enable_progress_bar=shows_bar,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        default_root_dir=folder,
-    )
     last = folder / LAST
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*does not have many workers.*")  # the store is mapped: loading is a copy
-        warnings.filterwarnings("ignore", ".*your dataloader is not resumable.*")  # its order is, see Checkpoints
-        warnings.filterwarnings("ignore", ".*in eval mode at the start of training.*")  # that is what freezing means
-        warnings.filterwarnings("ignore", ".*sync_dist=True.*")  # every device validates on everything
-        warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)  # lightning 2.6 on torch 2.14
+    with _without_advice():
+        trainer = lightning.Trainer(
+            accelerator=recipe.trainer_config.trainer_accelerator,
+            devices=n_devices,
+            strategy=DDPStrategy(broadcast_buffers=False)
+            if n_devices > 1
+            else "auto",  # no buffer of ours ever changes
+            use_distributed_sampler=False,
+            precision="bf16-mixed" if recipe.posewright.precision == "bfloat16" else "32-true",
+            max_epochs=recipe.trainer_config.max_epochs,
+            max_steps=recipe.posewright.max_steps or -1,
+            gradient_clip_val=recipe.posewright.gradient_clip,
+            callbacks=[callback for callback in (checkpoints, budget, plateau, bar, log) if callback is not None],
+            plugins=[LightningEnvironment()],  # a Slurm step is no Lightning cluster: requeueing is the workflow's
+            logger=False,
+            enable_checkpointing=True,
+            enable_progress_bar=shows_bar,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            default_root_dir=folder,
+        )
         try:
             trainer.fit(
                 module,
@@ -226,6 +224,19 @@ def _write_model(plan: ModelPlan, weights: dict[str, Tensor], log: TrainingLog, 
     write_text(folder / "training_config.yaml", yaml.safe_dump(plan.recipe.to_json(), sort_keys=False))
     draw_curves(log.rows, folder / "curves.png")
     write_json(folder / "model.json", plan.to_json())
+
+
+@contextmanager
+def _without_advice() -> Iterator[None]:
+    """Keep Lightning's advice that does not fit to itself."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*`srun` command is available.*")  # jobs are the workflow's
+        warnings.filterwarnings("ignore", ".*does not have many workers.*")  # the store is mapped: loading is a copy
+        warnings.filterwarnings("ignore", ".*your dataloader is not resumable.*")  # its order is, see Checkpoints
+        warnings.filterwarnings("ignore", ".*in eval mode at the start of training.*")  # that is what freezing means
+        warnings.filterwarnings("ignore", ".*sync_dist=True.*")  # every device validates on everything
+        warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)  # lightning 2.6 on torch 2.14
+        yield
 
 
 def _early_stopping(recipe: Recipe) -> EarlyStopping | None:
