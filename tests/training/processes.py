@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -16,7 +17,8 @@ from posewright.config.recipe import Recipe
 from posewright.files import canonical_json
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 120.0  #: so long a step may take on the busiest machine before the test gives up
+PATIENCE_S = 3600.0  #: a hang ends here; a busy machine does not
+RUNNING: list[subprocess.Popen[str]] = []  #: all that were started; `conftest` ends those that a failed test left
 
 
 class Training:
@@ -35,10 +37,11 @@ class Training:
             start_new_session=True,
             env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1", **environment},
         )
+        RUNNING.append(self.process)
 
     def end(self) -> str:
         """Wait for the end; return what was said."""
-        said, _ = self.process.communicate(timeout=5 * PATIENCE_S)
+        said, _ = self.process.communicate(timeout=PATIENCE_S)
         return said
 
     def finish(self) -> str:
@@ -51,14 +54,13 @@ class Training:
         """Return when a checkpoint of this step or a later one lies in the work folder."""
         self.wait_for(lambda: checkpointed_step(self.work) >= step)
 
-    def wait_for(self, happened: object) -> None:
+    def wait_for(self, happened: Callable[[], bool]) -> None:
         """Return when something is true; the process must be alive until then."""
         until = time.monotonic() + PATIENCE_S
-        assert callable(happened)
         while not happened():
             assert self.process.poll() is None, self.end()
             assert time.monotonic() < until, "nothing happens"
-            time.sleep(0.005)
+            time.sleep(0.01)
 
     def signal(self, number: signal.Signals, whole_group: bool = False) -> None:
         """Send a signal, as a scheduler does also to the processes that read images."""
@@ -66,6 +68,15 @@ class Training:
             os.killpg(self.process.pid, number)
         else:
             self.process.send_signal(number)
+
+
+def end_all() -> None:
+    """End every training that is left, with the processes of its other devices."""
+    while RUNNING:
+        process = RUNNING.pop()
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
 
 
 def checkpointed_step(work: Path) -> int:

@@ -89,6 +89,7 @@ def test_a_resumed_training_begins_with_the_size_that_fitted(
     assert set(sizes) == {4}
 
 
+@pytest.mark.long
 def test_half_precision_in_parts_learns_the_same(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tried = recipe("centroid", precision="bfloat16")
     whole = train(data, tried, tmp_path / "whole")

@@ -53,7 +53,7 @@ def test_what_is_frozen_does_not_move(frozen: str, moving: list[str], data: Path
         assert moved(weights(model), after, part) == (part in moving), part
 
 
-@pytest.mark.parametrize("backbone", [CONVNEXT, SWINT], ids=["convnext", "swint"])
+@pytest.mark.parametrize("backbone", [CONVNEXT, pytest.param(SWINT, marks=pytest.mark.long)], ids=["convnext", "swint"])
 def test_frozen_norms_do_not_move_either(backbone: dict[str, Any], data: Path, tmp_path: Path) -> None:
     first = train(data, recipe({}, backbone=backbone), tmp_path / "first")
     tried = recipe({"start_from": {"path": str(first)}, "freeze": "encoder"}, backbone=backbone)

@@ -8,8 +8,8 @@ import math
 import os
 import time
 import warnings
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -184,13 +184,7 @@ def _fit(
     bar = TQDMProgressBar() if shows_bar else None
     strategy = DDPStrategy(broadcast_buffers=False) if n_devices > 1 else "auto"  # no buffer of ours ever changes
     last = folder / LAST
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*`srun` command is available.*")  # where to run is the workflow's to say
-        warnings.filterwarnings("ignore", ".*does not have many workers.*")  # the store is mapped: loading is a copy
-        warnings.filterwarnings("ignore", ".*your dataloader is not resumable.*")  # its order is, see Checkpoints
-        warnings.filterwarnings("ignore", ".*in eval mode at the start of training.*")  # that is what freezing means
-        warnings.filterwarnings("ignore", ".*sync_dist=True.*")  # every device validates on everything
-        warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)  # lightning 2.6 on torch 2.14
+    with _without_advice():
         trainer = lightning.Trainer(
             accelerator=recipe.trainer_config.trainer_accelerator,
             devices=n_devices,
@@ -252,6 +246,19 @@ def _tell_plan(chosen: Sequence[Proposal], out: Path) -> None:
     config = out / "training_config.yaml"
     notes = [f"# {one.key}: {spelled(one.value)}, as planned. {one.reason}\n" for one in chosen]
     write_text(config, "".join(notes) + config.read_text(encoding="utf-8"))
+
+
+@contextmanager
+def _without_advice() -> Iterator[None]:
+    """Keep Lightning's advice that does not fit to itself."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*`srun` command is available.*")  # where to run is the workflow's to say
+        warnings.filterwarnings("ignore", ".*does not have many workers.*")  # the store is mapped: loading is a copy
+        warnings.filterwarnings("ignore", ".*your dataloader is not resumable.*")  # its order is, see Checkpoints
+        warnings.filterwarnings("ignore", ".*in eval mode at the start of training.*")  # that is what freezing means
+        warnings.filterwarnings("ignore", ".*sync_dist=True.*")  # every device validates on everything
+        warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)  # lightning 2.6 on torch 2.14
+        yield
 
 
 def _early_stopping(recipe: Recipe) -> EarlyStopping | None:
