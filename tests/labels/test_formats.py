@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -108,7 +109,7 @@ def test_lightning_pose_keeps_its_table_above_the_images(shared_data: Path, tmp_
 
 
 def slp(folder: Path, name: str, nodes: list[str], frame: int, value: float) -> Path:
-    skeleton = sleap_io.Skeleton(nodes, edges=list(zip(nodes[:-1], nodes[1:], strict=True)))
+    skeleton = sleap_io.Skeleton(nodes, edges=list(pairwise(nodes)))
     points = np.stack([np.arange(len(nodes)), np.full(len(nodes), value)], axis=1).astype(float)
     video = sleap_io.Video("a.mp4", open_backend=False)
     instance = sleap_io.Instance.from_numpy(points, skeleton=skeleton)

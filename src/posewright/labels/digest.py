@@ -21,7 +21,7 @@ from posewright.errors import InputError
 from posewright.files import digest_of, file_digest, read_json, write_json
 from posewright.labels.dlc import DlcTable, dlc_files, image_names, read_dlc
 from posewright.labels.foreign import NAMES, kind_of, told
-from posewright.labels.from_yolo import read_yolo_set
+from posewright.labels.yolo import read_yolo_set
 
 _USER_INSTANCE = 0
 _EDGE, _SYMMETRY = 1, 2

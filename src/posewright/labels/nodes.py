@@ -63,7 +63,8 @@ class NodeNames:
             if not differing <= set(self.missing):
                 raise InputError(
                     f"The skeletons differ: {first} has {list(common.nodes)}, {file} has {list(other.nodes)}; "
-                    "translate names in node_map, list nodes that a file may lack in missing_nodes, or make a dataset of each."
+                    "translate names in node_map, list nodes that a file may lack in missing_nodes, or make a dataset "
+                    "of each."
                 )
             common = _union(common, other)
         return common

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from posewright.errors import InputError
 from posewright.labels.sides import Dealer, Place, hash_of
@@ -60,14 +61,19 @@ def _even_out(places: dict[str, Place], dealer: Dealer, remembered: Mapping[str,
         ]
         if not movable:
             return
-        low, high = dealer.interval(poorest)
+        places[min(movable, key=partial(_reluctance, places, surplus, dealer, dealer.interval(poorest)))] = poorest
 
-        def farness(name: str, low: float = low, high: float = high) -> tuple[float, float]:
-            own = hash_of(dealer.seed, name)
-            return -surplus_of[name], max(low - own, own - high)
 
-        surplus_of = {name: surplus[places[name]] for name in movable}
-        places[min(movable, key=farness)] = poorest
+def _reluctance(
+    places: Mapping[str, Place],
+    surplus: Mapping[Place, float],
+    dealer: Dealer,
+    interval: tuple[float, float],
+    name: str,
+) -> tuple[float, float]:
+    """Return how little a group should be moved to the place of ``interval``: from the fullest and nearest first."""
+    own = hash_of(dealer.seed, name)
+    return -surplus[places[name]], max(interval[0] - own, own - interval[1])
 
 
 def _donor(places: Mapping[str, Place], empty: Place, dealer: Dealer, remembered: Mapping[str, Place]) -> str:
