@@ -13,7 +13,6 @@ from typing import Any
 
 from posewright.config.data import Preprocessing
 from posewright.config.model import UNet
-from posewright.config.recipe import load_recipe
 from posewright.labels.measure import crop_px
 from posewright.labels.statistics import LabelStatistics
 from posewright.networks.receptive_field import unet_receptive_field_px
@@ -351,17 +350,7 @@ def _flip(measured: LabelStatistics) -> tuple[float, str]:
     if not measured.mirrored:
         return 0.0, "No nodes are declared mirror images of each other, so in a mirrored picture names might be wrong."
     pairs = f"{len(measured.mirrored) // 2} pairs of nodes are declared mirror images of each other"
-    if not _can_flip():
-        return 0.0, f"{pairs}, so pictures could be mirrored, but this version cannot do that yet."
     return 0.5, f"{pairs}, so half of the pictures can be mirrored, left and right changing names."
-
-
-def _can_flip() -> bool:
-    probe = {
-        "data_config": {"augmentation_config": {"geometric": {"flip_p": 0.5}}},
-        "model_config": {"backbone_config": {"unet": {}}, "head_configs": {"single_instance": {}}},
-    }
-    return not load_recipe(probe).unavailable()
 
 
 def _as_float(value: Any) -> float:
