@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from posewright.check_frames import check_frame_identity
 from posewright.check_recipes import check_frame_sizes, check_methods, used_recipes
 from posewright.config.project import DatasetConfig, ProjectConfig
 from posewright.config.sheet import VideoRow
 from posewright.errors import InputError, nearest
 from posewright.files import write_json
 from posewright.findings import Findings
+from posewright.labels.find import Places
 from posewright.labels.measure import most_animals, node_reach_px
 from posewright.labels.memory import recall_groups
 from posewright.labels.model import LabelSet, VideoRef
@@ -52,7 +54,7 @@ def check_inputs(project: ProjectConfig, dataset: str, out: Path, table: Path | 
     }
     labels = _labels(settings, f"datasets.{dataset}", findings) if settings.labels else None
     if labels is not None:
-        videos = [_video(video, index, labels, findings) for index, video in enumerate(labels.videos)]
+        videos = [_video(video, index, labels, settings, findings) for index, video in enumerate(labels.videos)]
         splits = _splits(project, labels, rows, table, findings)
         check_methods(project, recipes, splits[0].train if splits else labels, findings)
         check_frame_sizes(project, recipes, videos, findings)
@@ -84,7 +86,9 @@ def _labels(settings: DatasetConfig, where: str, findings: Findings) -> LabelSet
     return findings.attempt(lambda: read_labels(**reading)) if len(findings.problems) == before else None
 
 
-def _video(video: VideoRef, index: int, labels: LabelSet, findings: Findings) -> dict[str, Any]:
+def _video(
+    video: VideoRef, index: int, labels: LabelSet, settings: DatasetConfig, findings: Findings
+) -> dict[str, Any]:
     """Return size and length of a labelled video; a video without labelled frames is not looked for."""
     frames = [frame for frame in labels.frames if frame.video == index]
     facts: dict[str, Any] = {
@@ -111,6 +115,10 @@ def _video(video: VideoRef, index: int, labels: LabelSet, findings: Findings) ->
                 "restore the file, or remove the labels of the missing frames",
             )
     facts.pop("is_count", None)
+    if video.source is not None and facts["size"] is not None:
+        reading, numbers = settings.reading(), [frame.frame for frame in frames]
+        places = Places(reading["video_paths"], reading["path_map"])
+        facts["frame_check"] = check_frame_identity(video, numbers, places, settings.frame_check, where, findings)
     return facts
 
 

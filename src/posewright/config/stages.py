@@ -5,11 +5,11 @@ from __future__ import annotations
 STAGE_VERSION: dict[str, int] = {
     "check_inputs": 1,
     "split_labels": 2,
-    "store_frames": 1,
+    "store_frames": 2,
     "plan_recipe": 1,
     "train_model": 1,
     "make_release": 1,
-    "predict_videos": 1,
+    "predict_videos": 2,
     "publish_video": 1,
     "collect_status": 1,
     "evaluate_method": 1,

@@ -16,7 +16,7 @@ from posewright.samples.sources.images import Images
 from posewright.samples.sources.places import IMAGE_SUFFIXES, TIFF_SUFFIXES, file_and_dataset, images_of
 from posewright.samples.sources.tiff import TiffPages
 
-__all__ = ["Frame", "VideoFault", "VideoInfo", "open_frames", "probe", "source_of"]
+__all__ = ["Frame", "Source", "VideoFault", "VideoInfo", "open_frames", "probe", "source_of"]
 
 
 def source_of(path: Path) -> Source:

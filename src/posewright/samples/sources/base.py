@@ -77,9 +77,7 @@ class Source(Protocol):
         """Return size, channels, rate and length; reads until the first picture."""
         ...
 
-    def frames(
-        self, start: int = 0, stop: int | None = None, only: Container[int] | None = None
-    ) -> Iterator[Frame]:
+    def frames(self, start: int = 0, stop: int | None = None, only: Container[int] | None = None) -> Iterator[Frame]:
         """Yield the frames from ``start`` up to but not ``stop``, in order; others than ``only`` are left out."""
         ...
 

@@ -59,9 +59,7 @@ class Film:
                     return VideoInfo(Size(*image.shape[:2]), channels, fps, hint, is_count, duration_s)
         raise VideoFault("no_frames", f"{str(self.path)!r} holds no frame that can be decoded")
 
-    def frames(
-        self, start: int = 0, stop: int | None = None, only: Container[int] | None = None
-    ) -> Iterator[Frame]:
+    def frames(self, start: int = 0, stop: int | None = None, only: Container[int] | None = None) -> Iterator[Frame]:
         """Yield frames in order; those before ``start`` are decoded and passed over, not converted."""
         with _opened(self.path) as (container, stream):
             clock = _Clock(stream, _tells_time(container, self.path))
@@ -90,13 +88,14 @@ class _Clock:
         rate = stream.average_rate or stream.guessed_rate
         self._tick_s = stream.time_base if tells_time else None
         self._rate = rate if tells_time else None
-        self._origin: int | None = stream.start_time
+        self._origin: int | None = None  # the container's own begins before the first picture where B-frames delay it
 
     def time_s(self, index: int, pts: int | None) -> float:
         """Return the time of a frame since the first one; NaN where the file does not tell."""
         if pts is not None and self._tick_s is not None:
             if self._origin is None:
-                self._origin = pts
+                passed = 0 if self._rate is None else round(index / self._rate / self._tick_s)
+                self._origin = pts - passed
             return float((pts - self._origin) * self._tick_s)
         return float(index / self._rate) if self._rate else float("nan")
 
@@ -122,8 +121,7 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
             raise VideoFault("no_frames", f"{str(path)!r} holds no video stream")
         stream = films[0]
         if stream.codec_context is None:
-            message = f"{str(path)!r} is coded in a way that cannot be decoded here; {otherwise}"
-            raise VideoFault("not_a_video", message)
+            raise VideoFault("not_a_video", f"{str(path)!r} is coded in a way unknown here; {otherwise}")
         stream.thread_type = "AUTO"
         yield container, stream
 

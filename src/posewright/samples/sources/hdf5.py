@@ -44,9 +44,7 @@ class Hdf5Film:
                     return VideoInfo(size, channels, fps, len(film), True, duration_s, notes_on(pixels))
         raise VideoFault("no_frames", f"{str(self.path)!r} holds no frame that can be read")
 
-    def frames(
-        self, start: int = 0, stop: int | None = None, only: Container[int] | None = None
-    ) -> Iterator[Frame]:
+    def frames(self, start: int = 0, stop: int | None = None, only: Container[int] | None = None) -> Iterator[Frame]:
         """Yield frames in order; only those that are wanted are read."""
         info = self.info()
         with self._opened() as film:
@@ -56,6 +54,11 @@ class Hdf5Film:
                 pixels = _pixels(film, index)
                 image = None if pixels is None else with_channels(picture(pixels), info.channels == 1)
                 yield Frame(index, index / info.fps if info.fps else float("nan"), image)
+
+    def layout(self) -> tuple[str, bool]:
+        """Return the name of the data set, and whether its channels stand before width and height."""
+        with self._opened() as film:
+            return film.name.strip("/"), film.ndim == 4 and film.shape[3] not in (1, 3, 4)
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:

@@ -41,9 +41,7 @@ class Images:
                 return VideoInfo(size, channels, 0.0, len(self.files), True, 0.0, notes)
         raise VideoFault("no_frames", f"{self.name!r} holds no image that can be read")
 
-    def frames(
-        self, start: int = 0, stop: int | None = None, only: Container[int] | None = None
-    ) -> Iterator[Frame]:
+    def frames(self, start: int = 0, stop: int | None = None, only: Container[int] | None = None) -> Iterator[Frame]:
         """Yield images in order, with the channels of the first one; only those that are wanted are read."""
         gray = self.info().channels == 1
         for index in range(len(self.files))[start:stop]:

@@ -42,9 +42,7 @@ class TiffPages:
                 return VideoInfo(Size(*image.shape[:2]), channels, 0.0, n_pages, True, 0.0, notes_on(pixels))
         raise VideoFault("no_frames", f"{str(self.path)!r} holds no page that can be read")
 
-    def frames(
-        self, start: int = 0, stop: int | None = None, only: Container[int] | None = None
-    ) -> Iterator[Frame]:
+    def frames(self, start: int = 0, stop: int | None = None, only: Container[int] | None = None) -> Iterator[Frame]:
         """Yield pages in order; they are read in blocks, because finding one costs a walk over those before it."""
         info = self.info()
         wanted = [page for page in range(info.n_frames_hint)[start:stop] if only is None or page in only]
