@@ -62,7 +62,7 @@ class Film:
     def frames(self, start: int = 0, stop: int | None = None, only: Container[int] | None = None) -> Iterator[Frame]:
         """Yield frames in order; those before ``start`` are decoded and passed over, not converted."""
         with _opened(self.path) as (container, stream):
-            clock = _Clock(stream, _tells_time(container, self.path))
+            clock = _Clock(stream, _tells_time(container, self.path), _orders_stamps(container, stream))
             size: tuple[int, int] | None = None
             gray = False
             for index, (picture, pts) in enumerate(_pictures(container, stream)):
@@ -84,9 +84,9 @@ class Film:
 class _Clock:
     """Times of frames, from their stamps or, where they have none, from the rate."""
 
-    def __init__(self, stream: Any, tells_time: bool) -> None:
+    def __init__(self, stream: Any, tells_time: bool, orders_stamps: bool) -> None:
         rate = stream.average_rate or stream.guessed_rate
-        self._tick_s = stream.time_base if tells_time else None
+        self._tick_s = stream.time_base if tells_time and orders_stamps else None
         self._rate = rate if tells_time else None
         self._origin: int | None = None  # the container's own begins before the first picture where B-frames delay it
 
@@ -146,6 +146,11 @@ def _tells_time(container: Any, path: Path) -> bool:
     if _has_no_stamps(container):
         return False
     return container.format.name != "avi" or _avi_rate_is_set(path)
+
+
+def _orders_stamps(container: Any, stream: Any) -> bool:
+    """Return whether stamps belong to pictures: an AVI numbers its packets, which B-frames bring out of order."""
+    return container.format.name != "avi" or not stream.codec_context.has_b_frames
 
 
 def _has_no_stamps(container: Any) -> bool:
