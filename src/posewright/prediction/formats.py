@@ -77,6 +77,7 @@ def _write_nwb(folder: Path, out: Path, video: str, identifier: str) -> None:
     """
     from ndx_pose import PoseEstimation, PoseEstimationSeries, Skeleton, Skeletons
     from pynwb import NWBHDF5IO, NWBFile, TimeSeries
+    from pynwb.image import ImageSeries
 
     skeleton, cube = read_skeleton(folder / POSES_NAME), read_xarray(folder)
     timed = np.isfinite(cube["time_s"].to_numpy())
@@ -92,8 +93,13 @@ def _write_nwb(folder: Path, out: Path, video: str, identifier: str) -> None:
     )
     module = file.create_processing_module("behavior", "processed behavioral data")
     times_s = np.ascontiguousarray(cube["time_s"].to_numpy())
+    film = None
     if len(times_s):
-        module.add(TimeSeries("frame", data=cube["frame"].to_numpy(), unit="n.a.", timestamps=times_s))
+        film = ImageSeries(
+            name="video", external_file=[video], format="external", starting_frame=[0], timestamps=times_s, unit="n.a."
+        )
+        file.add_acquisition(film)
+        module.add(TimeSeries(name="frame", data=cube["frame"].to_numpy(), unit="n.a.", timestamps=times_s))
     nodes = Skeleton(name=_nwb_name(skeleton.name), nodes=list(skeleton.nodes), edges=_edges(skeleton.edges))
     module.add(Skeletons(skeletons=[nodes]))
     for individual in cube["individual"].to_numpy().tolist():
@@ -115,7 +121,7 @@ def _write_nwb(folder: Path, out: Path, video: str, identifier: str) -> None:
                 name=_nwb_name(individual),
                 pose_estimation_series=series,
                 description=f"Estimated positions of {individual}",
-                original_videos=[video],
+                source_video=film,
                 scorer=_SCORER,
                 source_software="posewright",
                 source_software_version=__version__,
@@ -129,7 +135,8 @@ def _write_nwb(folder: Path, out: Path, video: str, identifier: str) -> None:
 def _write_dlc_csv(folder: Path, out: Path, video: str, identifier: str) -> None:
     """The table DeepLabCut writes of an analysed video: one row a frame from 0 on, x, y and likelihood of each node.
 
-    One individual has three lines of header, several have four.
+    One individual has three lines of header, several have four. A node that was not found has likelihood 0: pandas takes
+    a first line without any number for a part of the header, and every frame would move up by one.
     """
     import pandas as pd
 
@@ -137,13 +144,13 @@ def _write_dlc_csv(folder: Path, out: Path, video: str, identifier: str) -> None
     individuals, nodes = cube["individual"].to_numpy().tolist(), cube["node"].to_numpy().tolist()
     position = cube["position"].transpose("frame", "individual", "node", "space").to_numpy()
     confidence = cube["confidence"].transpose("frame", "individual", "node").to_numpy()
-    values = np.concatenate([position, confidence[..., None]], axis=-1)
+    values = np.concatenate([position, np.nan_to_num(confidence)[..., None]], axis=-1)
     levels: dict[str, Sequence[str]] = {"scorer": [_SCORER]}
     if len(individuals) > 1:
         levels["individuals"] = individuals
     levels |= {"bodyparts": nodes, "coords": ["x", "y", "likelihood"]}
     if not individuals:
-        values = np.full((len(values), 1, len(nodes), 3), np.nan, np.float32)
+        values = np.tile(np.float32([np.nan, np.nan, 0]), (len(values), 1, len(nodes), 1))
     columns = pd.MultiIndex.from_product(levels.values(), names=levels)
     table = pd.DataFrame(values.reshape(len(values), len(columns)), columns=columns)
     table.to_csv(out, float_format="%.9g")
