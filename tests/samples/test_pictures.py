@@ -186,7 +186,7 @@ def test_several_films_in_one_file_are_named(tmp_path: Path) -> None:
     with h5py.File(path, "w") as file:
         file["left/film"], file["right/film"], file["scores"] = pixels(), pixels()[::-1], np.ones((3, 4, 5, 6))
         file["right/film"].attrs["fps"] = 50.0
-    with pytest.raises(VideoFault, match="several films .found: left/film, right/film.; write rig.h5::left/film"):
+    with pytest.raises(VideoFault, match=r"several films .found: left/film, right/film.; write rig.h5::left/film"):
         probe(path)
     chosen = Path(f"{path}::right/film")
     np.testing.assert_array_equal(images(chosen), pixels()[::-1])

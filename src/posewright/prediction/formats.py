@@ -135,8 +135,8 @@ def _write_nwb(folder: Path, out: Path, video: str, identifier: str) -> None:
 def _write_dlc_csv(folder: Path, out: Path, video: str, identifier: str) -> None:
     """The table DeepLabCut writes of an analysed video: one row a frame from 0 on, x, y and likelihood of each node.
 
-    One individual has three lines of header, several have four. A node that was not found has likelihood 0: pandas takes
-    a first line without any number for a part of the header, and every frame would move up by one.
+    One individual has three lines of header, several have four. A node that was not found has likelihood 0: pandas
+    takes a first line without any number for a part of the header, and every frame would move up by one.
     """
     import pandas as pd
 
@@ -150,7 +150,7 @@ def _write_dlc_csv(folder: Path, out: Path, video: str, identifier: str) -> None
         levels["individuals"] = individuals
     levels |= {"bodyparts": nodes, "coords": ["x", "y", "likelihood"]}
     if not individuals:
-        values = np.tile(np.float32([np.nan, np.nan, 0]), (len(values), 1, len(nodes), 1))
+        values = np.tile(np.array([np.nan, np.nan, 0], np.float32), (len(values), 1, len(nodes), 1))
     columns = pd.MultiIndex.from_product(levels.values(), names=levels)
     table = pd.DataFrame(values.reshape(len(values), len(columns)), columns=columns)
     table.to_csv(out, float_format="%.9g")
