@@ -53,7 +53,7 @@ class Film:
             duration_s = _duration_s(container, stream) if tells_time else 0.0
             for picture, _pts in _pictures(container, stream):
                 if picture is not None:
-                    image = _rgb(picture, picture.width, picture.height)
+                    image = _bgr(picture, picture.width, picture.height)
                     channels = 1 if is_gray(image) else 3
                     hint = n_frames or round(duration_s * fps)
                     return VideoInfo(Size(*image.shape[:2]), channels, fps, hint, is_count, duration_s)
@@ -70,14 +70,13 @@ class Film:
                     return
                 if size is None and picture is not None:
                     size = (picture.width, picture.height)
-                    gray = is_gray(_rgb(picture, *size))
+                    gray = is_gray(_bgr(picture, *size))
                 time_s = clock.time_s(index, pts)
                 if index < start or (only is not None and index not in only):
                     continue
                 image = None
                 if picture is not None and size is not None:
-                    image = _rgb(picture, *size)
-                    image = np.ascontiguousarray(image[:, :, :1]) if gray else image
+                    image = _shown(_bgr(picture, *size), gray)
                 yield Frame(index, time_s, image)
 
 
@@ -220,15 +219,21 @@ def _decoded(stream: Any, packet: Any | None) -> list[Any]:
         return []
 
 
-def _rgb(picture: Any, width: int, height: int) -> NDArray[np.uint8]:
-    """Return ``[height width 3]``, upright; a size that changes within the file is brought to that of the start.
+def _bgr(picture: Any, width: int, height: int) -> NDArray[np.uint8]:
+    """Return ``[height width 3]`` as blue, green, red, upright, all of the size given.
 
-    The way over BGR and bicubic interpolation is OpenCV's, and so SLEAP's: other ways give other colours beyond 8 bits.
+    A size that changes within the file is so brought to that of the start. The way over BGR and bicubic interpolation
+    is OpenCV's, and so SLEAP's: other ways give other colours beyond 8 bits.
     """
-    bgr = picture.to_ndarray(format="bgr24", width=width, height=height, interpolation="BICUBIC")
-    image: NDArray[np.uint8] = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+    image: NDArray[np.uint8] = picture.to_ndarray(format="bgr24", width=width, height=height, interpolation="BICUBIC")
     turns = round((picture.rotation or 0) / 90) % 4
     return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+
+
+def _shown(bgr: NDArray[np.uint8], gray: bool) -> NDArray[np.uint8]:
+    """Return red, green and blue, or one channel; SLEAP's gray is the red one."""
+    rgb: Any = bgr[:, :, 2:] if gray else cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+    return np.ascontiguousarray(rgb)
 
 
 def _frames_by_container(stream: Any) -> tuple[int, bool]:
