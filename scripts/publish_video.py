@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 STATUS_NAME = "status.json"
-COPIED_NAMES = ("poses.slp",)  # people save into it, and a hard link would be the same file
+COPIED_NAMES = ("poses.slp", "poses.nwb")  # people save into them, and a hard link would be the same file
 FICLONE = 0x40049409  # ioctl: share the blocks of another file until one of the two changes
 
 

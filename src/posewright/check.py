@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from posewright.check_forecast import forecast
+from posewright.check_frames import check_frame_identity
 from posewright.check_labels import file_facts, oddities
 from posewright.check_recipes import check_frame_sizes, check_methods, planned_recipes, recipe_notes, used_recipes
 from posewright.config.project import DatasetConfig, ProjectConfig
@@ -15,6 +16,7 @@ from posewright.config.sheet import VideoRow
 from posewright.errors import InputError, nearest
 from posewright.files import write_json
 from posewright.findings import Findings
+from posewright.labels.find import Places
 from posewright.labels.fits import misfit
 from posewright.labels.measure import most_animals, node_reach_px
 from posewright.labels.memory import recall_groups
@@ -57,7 +59,7 @@ def check_inputs(project: ProjectConfig, dataset: str, out: Path, table: Path | 
     read = _labels(settings, f"datasets.{dataset}", findings) if settings.labels else None
     if read is not None:
         parts, labels = read
-        videos = [_video(video, index, labels, findings) for index, video in enumerate(labels.videos)]
+        videos = [_video(video, index, labels, settings, findings) for index, video in enumerate(labels.videos)]
         splits = _splits(project, labels, rows, table, findings)
         train = splits[0].train if splits else labels
         recipes = planned_recipes(recipes, train, videos, findings)
@@ -104,7 +106,9 @@ def _labels(settings: DatasetConfig, where: str, findings: Findings) -> tuple[li
     return None if labels is None else (parts, labels)
 
 
-def _video(video: VideoRef, index: int, labels: LabelSet, findings: Findings) -> dict[str, Any]:
+def _video(
+    video: VideoRef, index: int, labels: LabelSet, settings: DatasetConfig, findings: Findings
+) -> dict[str, Any]:
     """Return size and length of a labelled video; a video without labelled frames is not looked for."""
     frames = [frame for frame in labels.frames if frame.video == index]
     facts: dict[str, Any] = {
@@ -134,6 +138,10 @@ def _video(video: VideoRef, index: int, labels: LabelSet, findings: Findings) ->
                 "restore the file, or remove the labels of the missing frames",
             )
     facts.pop("is_count", None)
+    if video.source is not None and facts["size"] is not None:
+        reading, numbers = settings.reading(), [frame.frame for frame in frames]
+        places = Places(reading["video_paths"], reading["path_map"])
+        facts["frame_check"] = check_frame_identity(video, numbers, places, settings.frame_check, where, findings)
     return facts
 
 

@@ -1,4 +1,4 @@
-"""The console: ``posewright check | run | status | init``."""
+"""The console: ``posewright check | run | status | export | init``."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from posewright.status import failed_fraction, read_status, summary
 
 CONFIG = Path("config/config.yaml")
 STATUS = Path("results/status.tsv")
+EXPORTS = ("analysis_h5", "nwb", "dlc_csv", "coco")
 TOO_MANY_FAILED = 3  #: exit code of ``status`` when a video gave nothing
 _PROFILE_WORDS = ("--profile", "--workflow-profile")
 
@@ -44,6 +45,10 @@ def _command(arguments: Sequence[str] | None) -> int:
     status = commands.add_parser("status", help="what became of every video")
     status.add_argument("--table", type=Path, default=STATUS, help="the table (default: %(default)s)")
 
+    export = commands.add_parser("export", help="write published poses in formats of other tools, beside them")
+    export.add_argument("folders", type=Path, nargs="+", help="results/<dataset>/videos/<release>/<video>")
+    export.add_argument("--as", dest="formats", nargs="+", required=True, metavar="FORMAT", choices=EXPORTS)
+
     init = commands.add_parser("init", help="write a project folder to start from")
     init.add_argument("folder", type=Path)
 
@@ -56,6 +61,8 @@ def _command(arguments: Sequence[str] | None) -> int:
         return check_project(given.config)
     if given.command == "status":
         return show_status(given.table)
+    if given.command == "export":
+        return export_poses(given.folders, given.formats)
     return init_project(given.folder)
 
 
@@ -120,6 +127,19 @@ def show_status(table: Path) -> int:
     rows = read_status(table)
     print(summary(rows))
     return TOO_MANY_FAILED if failed_fraction(rows) > 0 else 0
+
+
+def export_poses(folders: Sequence[Path], words: Sequence[str]) -> int:
+    """Write further formats of published poses, beside them."""
+    from posewright.prediction.formats import write_formats
+
+    missing = [folder for folder in folders if not (folder / "status.json").is_file()]
+    if missing:
+        raise InputError(f"{missing[0]} is no folder of a predicted video; give results/<dataset>/videos/<release>/….")
+    for folder in folders:
+        status = read_json(folder / "status.json")
+        write_formats(folder, words, str(status["video"]), str(status["key"]))
+    return 0
 
 
 def init_project(folder: Path) -> int:

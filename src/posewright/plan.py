@@ -25,11 +25,20 @@ from posewright.errors import InputError, InputProblems, Problem
 from posewright.files import canonical_json, file_digest, read_json
 from posewright.first_weights import first_weights_identity
 from posewright.labels.digest import labels_digest, video_paths
+from posewright.samples.sources.places import is_there
 
 #: Columns of the sheet that reach prediction; a change in any other one (a note, a session) predicts nothing again.
-PREDICTION_COLUMNS = ("video", "path", "n_animals", "start", "stop", "roi", "exclude")
+PREDICTION_COLUMNS = ("video", "path", "n_animals", "start", "stop", "roi", "fps", "exclude")
 
-FILES_KEPT = {"poses": "poses.parquet", "frames": "frames.parquet", "slp": "poses.slp"}
+FILES_KEPT = {
+    "poses": "poses.parquet",
+    "frames": "frames.parquet",
+    "slp": "poses.slp",
+    "analysis_h5": "poses.analysis.h5",
+    "nwb": "poses.nwb",
+    "dlc_csv": "poses.dlc.csv",
+    "coco": "poses.coco.json",
+}
 
 
 @dataclass(frozen=True)
@@ -97,7 +106,7 @@ class Plan:
             str(self.project.videos),
             "correct the path, exclude the video, or set predict.on_missing: report",
         )
-        missing = [row for row in self.videos if not row.exclude and not Path(row.path).exists()]
+        missing = [row for row in self.videos if not row.exclude and not is_there(Path(row.path))]
         if missing:
             found = [(row.video, f"{row.path} does not exist") for row in missing]
             raise InputProblems([Problem(f"{sheet} video {video}", clause, remedy) for video, clause in found])
@@ -138,7 +147,9 @@ class Plan:
 
     def video_files(self) -> list[str]:
         """Return the names of the files published for each video."""
-        return [FILES_KEPT[kind] for kind in FILES_KEPT if kind in self.project.predict.keep] + ["status.json"]
+        predict = self.project.predict
+        asked = {*predict.keep, *predict.also_write}
+        return [FILES_KEPT[kind] for kind in FILES_KEPT if kind in asked] + ["status.json"]
 
     # ---- labels
 
@@ -310,7 +321,7 @@ class Plan:
     def predict_identity(self) -> str:
         """Return what determines the poses of a video, apart from its release and its row."""
         predict = _dump(self.project.predict)
-        settings = {key: predict[key] for key in ("tracker", "keep")}
+        settings = {key: predict[key] for key in ("tracker", "keep", "also_write")}
         return canonical_json({"settings": settings, "version": STAGE_VERSION["predict_videos"]})
 
     def predict_settings(self) -> str:

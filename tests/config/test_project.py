@@ -64,6 +64,11 @@ def test_all_unknown_keys_are_named_at_once_with_the_nearest() -> None:
         ({"methods": {"m": {"type": "topdown", "recipes": ["centroid"]}}}, "is made of 2, found 1"),
         ({"methods": {"m": {"type": "bottomup", "recipes": ["bottomup"]}}}, "there is no recipe 'bottomup'"),
         ({"methods": {"m": {"type": "bottomup"}}}, "either recipes (to train) or models"),
+        (
+            {"predict": {"also_write": ["nwb", "coco", "dlc_csv"]}},
+            "ask for 7 files a video with status.json, at most 6",
+        ),
+        ({"predict": {"keep": ["slp"], "also_write": ["nwb"]}}, "also_write is made of poses and frames"),
     ],
 )
 def test_faults_are_said_in_words(changes: dict[str, Any], expected: str) -> None:

@@ -144,6 +144,7 @@ def test_only_what_decides_the_poses_decides_the_key() -> None:
         {"threads": 7},
         {"batch": {"count": 3}},
         {"keep": ["slp", "poses", "frames"]},
+        {"also_write": ["nwb"]},
     ):
         assert video_key("digest", {**SETTINGS, **speed}, task) == key
     other_rows = [
@@ -153,6 +154,7 @@ def test_only_what_decides_the_poses_decides_the_key() -> None:
         {"roi": [0, 0, 9, 9]},
         {"n_animals": 2},
         {"exclude": True},
+        {"fps": 30.0},
     ]
     keys = [
         video_key("digest", SETTINGS, VideoTask.from_row({"video": "a", "path": "a.mp4", **row})) for row in other_rows
@@ -205,6 +207,21 @@ def test_only_the_kept_files_are_made_and_published(project: Project, rows: list
     assert sorted(os.listdir(project.product("a"))) == ["poses.parquet", "status.json"]
     assert project.publish("a").returncode == 0
     assert sorted(os.listdir(project.published / "a")) == ["poses.parquet", "status.json"]
+
+
+def test_further_formats_are_made_without_predicting_again(project: Project, rows: list[dict[str, Any]]) -> None:
+    more = ["poses.coco.json", "poses.nwb"]
+    absent = {"video": "absent", "path": "absent.mp4"}
+    assert project.predict([rows[0], absent]) == {"a": "predicted", "absent": "predicted"}
+    assert project.predict([rows[0], absent], also_write=["nwb", "coco"])["a"] == "kept"
+    for video in ("a", "absent"):
+        assert sorted(path.name for path in project.product(video).iterdir()) == sorted([*FILES, *more])
+        assert project.publish(video).returncode == 0
+        assert sorted(os.listdir(project.published / video)) == sorted([*FILES, *more])
+    assert not os.path.samefile(project.published / "a" / "poses.nwb", project.product("a") / "poses.nwb")
+    shutil.rmtree(project.work)
+    assert project.predict(rows[:1], also_write=["nwb", "coco"]) == {"a": "adopted"}
+    assert sorted(path.name for path in project.product("a").iterdir()) == sorted([*FILES, *more])
 
 
 def test_losing_the_race_for_a_product_is_no_error(project: Project, rows: list[dict[str, Any]]) -> None:

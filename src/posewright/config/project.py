@@ -18,6 +18,7 @@ Counts = Annotated[tuple[Annotated[int, Field(ge=0, strict=True)], ...], Field(s
 Part = Annotated[float, Field(ge=0.0, lt=1.0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
+MOST_FILES = 6  #: published for each video and release; quotas of clusters count files
 WORKING = "dev-"  #: beginning of the names of working releases, which are not declared
 
 
@@ -68,6 +69,9 @@ class DatasetConfig(Section):
     """Name of a node in a label file -> its name here, such as `{snout: nose}`; null leaves the node out."""
     missing_nodes: Texts = ()
     """Nodes that a label file may lack; they then count as not visible in its frames."""
+    frame_check: Literal["error", "report", "off"] = "error"
+    """What it is if seeking, counting and embedded images show different frames under one number: an error of the
+    check, an entry in its facts only, or not looked at."""
 
     @property
     def files(self) -> tuple[LabelFile, ...]:
@@ -236,6 +240,20 @@ class PredictConfig(Section):
     """The run ends with an error when a larger part of the videos failed."""
     keep: Annotated[tuple[Literal["poses", "frames", "slp"], ...], Field(strict=False)] = ("poses", "frames", "slp")
     """Which files are published per video."""
+    also_write: Annotated[tuple[Literal["analysis_h5", "nwb", "dlc_csv", "coco"], ...], Field(strict=False)] = ()
+    """Further formats of the same poses, for other tools; nothing is predicted again for them."""
+
+    @model_validator(mode="after")
+    def _few_files(self) -> Self:
+        n_files = len({*self.keep, *self.also_write}) + 1
+        if n_files > MOST_FILES:
+            raise ValueError(
+                f"keep and also_write ask for {n_files} files a video with status.json, at most {MOST_FILES} fit a "
+                "cluster's quota; leave some out: `posewright export` writes further formats of what was published"
+            )
+        if self.also_write and not {"poses", "frames"} <= {*self.keep}:
+            raise ValueError("also_write is made of poses and frames; keep both")
+        return self
 
 
 class CompareConfig(Section):

@@ -16,17 +16,18 @@ ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 #: column -> what it holds; the first two are needed
 COLUMNS = {
     "video": "id, unique: letters, digits, `.`, `_` and `-`, beginning with a letter or digit; names the results",
-    "path": "file; a missing one becomes a status of the results, not an error",
+    "path": "file, folder of images, `img*.png`, `img%04d.png` or `film.h5::name`; a missing one becomes a status of "
+    "the results, not an error",
     "dataset": "which dataset of config.yaml it belongs to; may be empty when there is only one",
     "session": "recording session; groups videos in `split.by: session`",
     "camera": "camera",
     "group": "experimental group",
     "animals": "names of the animals, separated by commas; groups videos in `split.by: animal`",
-    "n_animals": "number of animals in view",
-    "start": "first frame to predict, from 0",
+    "n_animals": "number of animals in view; never more tracks than that, unless `predict.tracker.n_animals` says so",
+    "start": "first frame to predict, from 0; frame numbers stay those of the file",
     "stop": "frame to stop before",
     "roi": "part of the image, `x0,y0,x1,y1` in pixels; poses come back in pixels of the whole frame",
-    "fps": "frames per second, where the file does not say or lies",
+    "fps": "frames per second, where the file does not say or lies; times are then frame / fps",
     "duration_s": "length in seconds; only for dividing the work",
     "exclude": "`1`, `true` or `yes`: leave the video out",
 }

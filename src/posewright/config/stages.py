@@ -9,7 +9,7 @@ STAGE_VERSION: dict[str, int] = {
     "plan_recipe": 1,
     "train_model": 1,
     "make_release": 1,
-    "predict_videos": 1,
+    "predict_videos": 2,
     "publish_video": 1,
     "collect_status": 1,
     "evaluate_method": 1,

@@ -14,6 +14,7 @@ from typing import Any
 from posewright.config.stages import STAGE_VERSION
 from posewright.files import digest_of, write_json
 from posewright.prediction.contracts import Estimator, Tracker
+from posewright.prediction.formats import FORMATS, write_formats
 from posewright.prediction.product import STATUS_NAME, Product, kept_files
 from posewright.prediction.release import Release, read_release
 from posewright.prediction.status import Status, read_status, write_status
@@ -64,7 +65,7 @@ def video_key(release_digest: str, settings: Mapping[str, Any], task: VideoTask)
     """Return the digest of all that decides a video's product.
 
     Thresholds, backend and dtype are part of the release's digest. Names of releases and ids of videos decide nothing,
-    nor do frames at once, threads, chunks and limits.
+    nor do frames at once, threads, chunks, limits and further formats, which are made of the product's own files.
     """
     keep = sorted(settings.get("keep") or _KEEP)
     return digest_of(
@@ -104,7 +105,10 @@ class _Batch:
         key = video_key(self._release.digest, self._settings, task)
         product = Product(self._products / key, key, files)
         status, how = self._bring(task, product)
-        entry = {"key": key, "product": str(product.folder), "state": status.state, "files": [*files, STATUS_NAME]}
+        also = list(self._settings.get("also_write") or ())
+        write_formats(product.folder, also, task.path, key)
+        names = [*files, *(FORMATS[word][0] for word in also), STATUS_NAME]
+        entry = {"key": key, "product": str(product.folder), "state": status.state, "files": names}
         return entry, how
 
     def _bring(self, task: VideoTask, product: Product) -> tuple[Status, dict[str, Any]]:

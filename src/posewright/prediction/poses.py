@@ -188,7 +188,10 @@ def read_poses(path: Path) -> pd.DataFrame:
 
 
 def read_xarray(path: Path) -> xr.Dataset:
-    """Return a data set with named axes: ``position (frame, space, node, individual)`` and ``confidence``.
+    """Return a data set with named axes: ``position (frame, space, node, individual)``, ``confidence`` and scores.
+
+    ``instance_score`` (and ``class_score``, where the model tells individuals apart) is ``(frame, individual)``; the
+    whole video is in memory, dense: frames x individuals x nodes.
 
     Individuals are the tracks; a video without tracks has the number of the instance within its frame instead. Frames
     are those of ``frames.parquet`` beside it, with or without animals.
@@ -204,15 +207,23 @@ def read_xarray(path: Path) -> xr.Dataset:
     column = {name: i for i, name in enumerate(individuals)}
     position = np.full((len(frames), 2, len(skeleton.nodes), len(individuals)), np.nan, np.float32)
     confidence = np.full((len(frames), len(skeleton.nodes), len(individuals)), np.nan, np.float32)
+    scores = {
+        name: np.full((len(frames), len(individuals)), np.nan, np.float32)
+        for name in ("instance_score", _CLASS_SCORE)
+        if name in pq.read_schema(path).names
+    }
     for chunk in pose_chunks(path):
         rows = np.searchsorted(frames, chunk["frame"])
         who = np.array([column[name] for name in _individuals(chunk)], dtype=np.int64)
         position[rows, :, :, who] = chunk["points"].transpose(0, 2, 1)
         confidence[rows, :, who] = chunk["scores"]
+        for name, score in scores.items():
+            score[rows, who] = chunk[name]
     return xr.Dataset(
         {
             "position": (("frame", "space", "node", "individual"), position),
             "confidence": (("frame", "node", "individual"), confidence),
+            **{name: (("frame", "individual"), score) for name, score in scores.items()},
         },
         coords={
             "frame": frames,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 
 from posewright.labels.skeleton import Skeleton
 from posewright.prediction.poses import frame_chunks, pose_chunks, read_skeleton
+from posewright.samples.sources.base import Source, VideoInfo
+from posewright.samples.sources.hdf5 import Hdf5Film
+from posewright.samples.sources.images import Images
 from posewright.shapes import Size
 
 _FORMAT_ID = 1.4
@@ -62,6 +65,8 @@ class SlpVideo:
         channels: 1 for gray, 3 for colour.
         n_frames: number of frames in the whole file.
         fps: average frame rate; 0 if unknown.
+        images: the files of an image sequence, as the user would spell them; none for a file.
+        dataset: name of the array in an HDF5 file, and whether SLEAP has to turn it; empty for others.
     """
 
     path: str
@@ -69,6 +74,21 @@ class SlpVideo:
     channels: int = 1
     n_frames: int = 0
     fps: float = 0.0
+    images: tuple[str, ...] = ()
+    dataset: str = ""
+    channels_first: bool = False
+
+
+def slp_video(path: str, source: Source, info: VideoInfo, fps: float | None) -> SlpVideo:
+    """Return what SLEAP is told about a video that can be opened; ``fps`` stands above what the file says."""
+    video = SlpVideo(path, info.size, info.channels, info.n_frames_hint, fps or info.fps)
+    if isinstance(source, Images):
+        folder = path.rstrip("/") if Path(path).is_dir() else path.rpartition("/")[0]
+        return replace(video, images=tuple(f"{folder}/{file.name}" if folder else file.name for file in source.files))
+    if isinstance(source, Hdf5Film):
+        name, channels_first = source.layout()
+        return replace(video, path=str(source.path), dataset=name, channels_first=channels_first)
+    return video
 
 
 def write_poses_slp(poses: Path, frames: Path, out: Path, video: SlpVideo) -> None:
@@ -178,7 +198,7 @@ def _write_rows(file: h5py.File, name: str, rows: list[str]) -> None:
 
 
 def _video_json(video: SlpVideo) -> dict[str, Any]:
-    """Return SLEAP's record of a video file."""
+    """Return SLEAP's record of a video file, an image sequence or an array."""
     backend: dict[str, Any] = {
         "type": "MediaVideo",
         "filename": video.path,
@@ -187,11 +207,16 @@ def _video_json(video: SlpVideo) -> dict[str, Any]:
         "dataset": "",
         "input_format": "",
     }
+    if video.images:
+        backend |= {"type": "ImageVideo", "filename": video.images[0], "filenames": list(video.images)}
+    if video.dataset:
+        order = "channels_first" if video.channels_first else "channels_last"
+        backend |= {"type": "HDF5Video", "dataset": video.dataset, "input_format": order, "convert_range": False}
     if video.size is not None:
         backend["shape"] = [video.n_frames, video.size.height, video.size.width, video.channels]
     if video.fps:
         backend["fps"] = video.fps
-    return {"filename": video.path, "backend": backend}
+    return {"filename": list(video.images) or video.path, "backend": backend}
 
 
 def _write_metadata(file: h5py.File, skeleton: Skeleton) -> None:

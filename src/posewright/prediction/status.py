@@ -21,7 +21,7 @@ class Status:
     Attributes:
         state: ``ok``, ``partial``, ``failed`` or ``excluded``.
         reason: one word for a state other than ``ok``, else empty.
-        message: the same in a sentence, else empty.
+        message: the same in a sentence; for the state ``ok`` what the user should know, mostly nothing.
         frames_expected: frames the row asks for, by the container's account; 0 where that is unknown.
         frames_decoded: frames that were decoded.
         frames_predicted: frames the release was run on, with or without animals in them.

@@ -5,8 +5,9 @@ A video always yields its files and a status. Faults of the data become a state;
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -18,9 +19,9 @@ from posewright.geometry import Transform, cut
 from posewright.prediction.ahead import ahead
 from posewright.prediction.contracts import Estimator, Tracker
 from posewright.prediction.poses import FRAMES_NAME, POSES_NAME, FramesWriter, PosesWriter
-from posewright.prediction.slp import SlpVideo, write_poses_slp
+from posewright.prediction.slp import SlpVideo, slp_video, write_poses_slp
 from posewright.prediction.status import Status, ranges
-from posewright.samples.video import Frame, VideoFault, VideoInfo, open_frames, probe
+from posewright.samples.video import Frame, Source, VideoFault, VideoInfo, source_of
 from posewright.shapes import PoseBatch, Size
 
 SLP_NAME = "poses.slp"
@@ -42,6 +43,7 @@ class VideoTask:
         stop: frame to stop before; None for all.
         roi: part of the frame to predict, as x0, y0, x1, y1 in whole pixels (the last two excluded); None for all.
         n_animals: how many animals there are; None if unknown.
+        fps: frames per second that stand above what the file says; None if it is to be believed.
         exclude: not to be predicted.
     """
 
@@ -51,6 +53,7 @@ class VideoTask:
     stop: int | None = None
     roi: tuple[int, int, int, int] | None = None
     n_animals: int | None = None
+    fps: float | None = None
     exclude: bool = False
 
     @classmethod
@@ -61,7 +64,7 @@ class VideoTask:
             roi = [float(side) for side in roi.split(",")] if roi.strip() else None
         if roi is not None and len(roi) != 4:
             raise InputError(f"Video {row['video']!r} has the roi {roi}; write four numbers x0,y0,x1,y1.")
-        stop, n_animals = row.get("stop"), row.get("n_animals")
+        stop, n_animals, fps = row.get("stop"), row.get("n_animals"), row.get("fps")
         return cls(
             video=str(row["video"]),
             path=str(row["path"]),
@@ -69,6 +72,7 @@ class VideoTask:
             stop=None if stop is None else int(stop),
             roi=None if roi is None else (round(roi[0]), round(roi[1]), round(roi[2]), round(roi[3])),
             n_animals=None if n_animals is None else int(n_animals),
+            fps=None if fps is None else float(fps),
             exclude=bool(row.get("exclude")),
         )
 
@@ -81,7 +85,12 @@ class VideoTask:
             "roi": None if self.roi is None else list(self.roi),
             "n_animals": self.n_animals,
             "exclude": self.exclude,
+            **({} if self.fps is None else {"fps": self.fps}),
         }
+
+    def times_s(self, frames: Sequence[Frame]) -> list[float]:
+        """Return the times of frames: by the rate of the row, else by the file."""
+        return [frame.time_s if self.fps is None else frame.index / self.fps for frame in frames]
 
 
 @dataclass
@@ -105,31 +114,40 @@ def predict_video(
 ) -> tuple[Status, dict[str, float]]:
     """Predict one video into a folder and return its state, with timings for the provenance."""
     started = time.monotonic()
-    info: VideoInfo | None = None
+    record = SlpVideo(task.path)
     try:
         if task.exclude:
             status = Status("excluded", "excluded", "the sheet excludes this video")
             _write_nothing(folder, estimator)
         else:
-            info = probe(Path(task.path))
-            status = _predict_frames(task, info, estimator, tracker, folder, frames_at_once)
+            source = source_of(Path(task.path))
+            info = source.info()
+            record = slp_video(task.path, source, info, task.fps)
+            _require_roi_inside(task, info)
+            status = _predict_frames(task, source, info, estimator, tracker, folder, frames_at_once)
     except VideoFault as fault:
         status = Status("failed", fault.reason, fault.message)
         _write_nothing(folder, estimator)
     if with_slp:
-        write_poses_slp(folder / POSES_NAME, folder / FRAMES_NAME, folder / SLP_NAME, _slp_video(task, info))
+        write_poses_slp(folder / POSES_NAME, folder / FRAMES_NAME, folder / SLP_NAME, record)
     seconds = time.monotonic() - started
     return status, {"seconds": seconds, "frames_per_s": status.frames_predicted / seconds if seconds else 0.0}
 
 
 def _predict_frames(
-    task: VideoTask, info: VideoInfo, estimator: Estimator, tracker: Tracker | None, folder: Path, frames_at_once: int
+    task: VideoTask,
+    source: Source,
+    info: VideoInfo,
+    estimator: Estimator,
+    tracker: Tracker | None,
+    folder: Path,
+    frames_at_once: int,
 ) -> Status:
     """Run the stream from frames to files; return what came of it."""
     if tracker is not None:
         tracker.reset()
     counts = _Counts(next_frame=task.start)
-    frames = open_frames(Path(task.path), task.start, task.stop)
+    frames = source.frames(task.start, task.stop)
     with (
         PosesWriter(folder / POSES_NAME, estimator.skeleton, bool(estimator.classes)) as poses_out,
         FramesWriter(folder / FRAMES_NAME) as frames_out,
@@ -137,7 +155,7 @@ def _predict_frames(
         for batch in ahead(_batches(frames, frames_at_once), _BATCHES_AHEAD):
             poses = _estimate(batch, task, estimator)
             tracks = _track(poses, tracker, estimator.classes)
-            numbers, times_s = [frame.index for frame in batch], [frame.time_s for frame in batch]
+            numbers, times_s = [frame.index for frame in batch], task.times_s(batch)
             decoded = [frame.image is not None for frame in batch]
             poses_out.add_poses(numbers, times_s, poses, tracks)
             frames_out.add_frames(numbers, times_s, decoded, np.bincount(poses.frame, minlength=len(batch)).tolist())
@@ -148,13 +166,29 @@ def _predict_frames(
             part = range(begin, min(begin + 65536, absent.stop))
             nothing = [0] * len(part)
             frames_out.add_frames(part, [float("nan")] * len(part), [False] * len(part), nothing)
-    return _status(task, counts, absent)
+    return _status(task, info, counts, absent)
+
+
+def _require_roi_inside(task: VideoTask, info: VideoInfo) -> None:
+    """Refuse a part that shows nothing of the frame; one that sticks out is filled up with black."""
+    if task.roi is not None and (task.roi[0] >= info.size.width or task.roi[1] >= info.size.height):
+        message = (
+            f"the roi {','.join(map(str, task.roi))} lies outside the frames of {task.path!r}, which are "
+            f"{info.size.width} x {info.size.height} pixels; correct it in the sheet"
+        )
+        raise VideoFault("roi_outside", message)
 
 
 def _batches(frames: Iterator[Frame], frames_at_once: int) -> Iterator[list[Frame]]:
-    """Gather frames into batches."""
+    """Gather frames of one size into batches."""
     batch: list[Frame] = []
+    shape: tuple[int, ...] | None = None
     for frame in frames:
+        if frame.image is not None:
+            if batch and shape not in (None, frame.image.shape):
+                yield batch
+                batch = []
+            shape = frame.image.shape
         batch.append(frame)
         if len(batch) == frames_at_once:
             yield batch
@@ -214,7 +248,7 @@ def _expected_stop(task: VideoTask, info: VideoInfo, counts: _Counts) -> int:
     return expected if task.stop is None else min(expected, task.stop)
 
 
-def _status(task: VideoTask, counts: _Counts, absent: range) -> Status:
+def _status(task: VideoTask, info: VideoInfo, counts: _Counts, absent: range) -> Status:
     """Return the state that follows from the counts."""
     n_expected = absent.stop - task.start
     result = Status(
@@ -233,7 +267,18 @@ def _status(task: VideoTask, counts: _Counts, absent: range) -> Status:
     if counts.lost:
         message = f"{task.path!r} has {len(counts.lost)} frames that cannot be decoded"
         return replace(result, state="partial", reason="undecodable_frames", message=message)
-    return result
+    return replace(result, message="; ".join(_notes(task, info, counts)))
+
+
+def _notes(task: VideoTask, info: VideoInfo, counts: _Counts) -> list[str]:
+    """Return what a user should know of a video that was predicted all the same."""
+    notes = list(info.notes)
+    if task.fps is None and math.isnan(counts.last_time_s):
+        notes.append(f"{task.path!r} does not tell when its frames were: times are unknown; give `fps` in the sheet")
+    if task.roi is not None and (task.roi[2] > info.size.width or task.roi[3] > info.size.height):
+        frame = f"{info.size.width} x {info.size.height}"
+        notes.append(f"the roi sticks out of the frames, which are {frame} pixels: black was added there")
+    return notes
 
 
 def _joined(missing: tuple[tuple[int, int], ...], absent: range) -> tuple[tuple[int, int], ...]:
@@ -250,12 +295,6 @@ def _write_nothing(folder: Path, estimator: Estimator) -> None:
     poses_out = PosesWriter(folder / POSES_NAME, estimator.skeleton, bool(estimator.classes))
     with poses_out, FramesWriter(folder / FRAMES_NAME):
         pass
-
-
-def _slp_video(task: VideoTask, info: VideoInfo | None) -> SlpVideo:
-    if info is None:
-        return SlpVideo(task.path)
-    return SlpVideo(task.path, info.size, info.channels, info.n_frames_hint, info.fps)
 
 
 def _no_poses(n_frames: int, n_nodes: int) -> PoseBatch:

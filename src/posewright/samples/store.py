@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from posewright.errors import InputError, InputProblems, Problem
 from posewright.files import atomic_path, read_json, write_text
-from posewright.samples.video import VideoFault, open_frames
+from posewright.samples.sources.base import Source, VideoFault, picture
+from posewright.samples.sources.images import Images
+from posewright.samples.video import source_of
 from posewright.shapes import Size
 
 if TYPE_CHECKING:
@@ -92,27 +94,30 @@ def _store_video(
 
 def _images(video: VideoRef, frames: Sequence[int]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     """Yield the images of some frames of a video, in order; those that cannot be decoded are left out."""
-    if video.handle is not None:
-        yield from _images_of_handle(video.handle, frames)
-    elif video.source is None:
-        raise VideoFault("missing", f"{video.path!r} was not found")
+    source: Source
+    if video.handle is None:
+        if video.source is None:
+            raise VideoFault("missing", f"{video.path!r} was not found")
+        source = source_of(video.source)
+    elif isinstance(video.handle.filename, list):
+        source = Images(video.path, [Path(name) for name in video.handle.filename])
     else:
-        for frame in open_frames(video.source, stop=frames[-1] + 1, only=frozenset(frames)):
-            if frame.image is not None:
-                yield frame.index, frame.image
+        yield from _images_of_handle(video.handle, frames)
+        return
+    for frame in source.frames(stop=frames[-1] + 1, only=frozenset(frames)):
+        if frame.image is not None:
+            yield frame.index, frame.image
 
 
 def _images_of_handle(handle: Any, frames: Sequence[int]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """Yield images that sleap-io reads: image sequences and frames embedded in a label file."""
+    """Yield images that sleap-io reads: frames embedded in a label file, and arrays."""
     for frame in frames:
         try:
-            image = np.asarray(handle[frame])
+            yield frame, picture(np.asarray(handle[frame]))
         except (IndexError, KeyError, FileNotFoundError):
             continue
-        image = image[:, :, None] if image.ndim == 2 else image[:, :, :3]  # gray; an alpha channel is no picture
-        if image.dtype != np.uint8:
-            raise InputError(f"Frame {frame} of {handle.filename!r} has {image.dtype} pixels; store 8-bit images.")
-        yield frame, np.ascontiguousarray(image)
+        except ValueError as fault:
+            raise InputError(f"Frame {frame} of {handle.filename!r} cannot be used: {fault}.") from None
 
 
 def _index_text(index: dict[str, Any], entries: dict[Key, _Entry]) -> str:
