@@ -17,7 +17,7 @@ from posewright.evaluation.intervals import (
 REPETITIONS = 200
 
 
-def test_unit_means_give_the_textbook_t_interval() -> None:
+def test_symmetric_unit_means_give_the_textbook_t_interval() -> None:
     values = np.array([0.1, 0.4, 0.2, 0.6, 0.5, 0.3])
     expected = stats.t.interval(0.95, 5, values.mean(), stats.sem(values))
     assert from_units(values).bounds(0.95) == pytest.approx(expected)
