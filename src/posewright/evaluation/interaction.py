@@ -9,7 +9,7 @@ range ends, on both sides, within the distances that were seen.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,7 +25,7 @@ from posewright.evaluation.verdicts import MIN_UNITS, Question, scope_words, uni
 _INSTANCE = ["video", "frame", "true_instance"]
 _FEWEST = 3  #: animals a unit needs for a line
 _SEEN = (0.05, 0.95)  #: part of the distances between which a turnover is looked for
-_STEPS = 401
+_HALVINGS = 12
 
 
 @dataclass(frozen=True)
@@ -171,12 +171,22 @@ def _crossing(fitted: Lines, confidence: float, test_over_train: float) -> tuple
     height, slope = (estimate(table, test_over_train).value for table in (fitted.height, fitted.slope))
     point = fitted.centre - height / slope
     nearest, farthest = (float(np.quantile(fitted.distances, level)) for level in _SEEN)
-    seen = np.linspace(nearest, farthest, _STEPS)
-    bounds = np.array(
-        [estimate(fitted.height + fitted.slope * (x - fitted.centre), test_over_train).bounds(confidence) for x in seen]
-    )
-    sign = np.where(bounds[:, 0] > 0, 1, np.where(bounds[:, 1] < 0, -1, 0))
-    open_ = np.flatnonzero(sign == 0)
-    if sign[0] == 0 or sign[-1] != -sign[0] or not len(open_):
+
+    def sign(distance: float) -> int:
+        """1 or -1 where a method is better for sure, 0 where the methods may be equal."""
+        at = fitted.height + fitted.slope * (distance - fitted.centre)
+        low, high = estimate(at, test_over_train).bounds(confidence)
+        return int(low > 0) - int(high < 0)
+
+    first = sign(nearest)
+    if first == 0 or sign(farthest) != -first or not nearest < point < farthest:
         return None
-    return point, float(seen[open_[0]]), float(seen[open_[-1]])
+    return point, _edge(sign, nearest, point), _edge(sign, farthest, point)
+
+
+def _edge(sign: Callable[[float], int], decided: float, open_: float) -> float:
+    """Return where, between a distance that is decided and one that is not, the sign becomes 0."""
+    for _ in range(_HALVINGS):
+        middle = (decided + open_) / 2
+        decided, open_ = (middle, open_) if sign(middle) != 0 else (decided, middle)
+    return open_

@@ -2,10 +2,13 @@
 
 A t interval on unit means holds its promise where a percentile bootstrap over few units does not (``comparison.md``
 rule 3: 0.90 to 0.92 against 0.71 to 0.91 at 3 to 20 units). What a t interval lacks where effects are skewed, Hall's
-transformation of the t statistic gives back: it removes the skewness of the unit means from it. In simulations with 10
-units and effects of skewness 0 to 2 nominal 95 % then cover 0.93 to 0.95 (t alone: from 0.91; a studentised bootstrap:
-0.92 to 0.95). Sources: Hall 1992 (transformation), Joanes & Gill 1998 (skewness of small samples), Nadeau & Bengio 2003
-(folds), Satterthwaite 1946 (degrees of freedom of a sum of variances), Holm 1979 (several pairs), Shrout & Fleiss 1979
+transformation of the t statistic gives back: it removes the skewness of the unit means from it. An interval here
+reaches on each side as far as the farther of the two. In 20,000 simulations each, with effects of skewness 0, 1.4, 2
+and 2.3, nominal 95 % cover 0.940 to 0.962 at 10 units and 0.932 to 0.964 at 6 (t alone: from 0.909 and 0.902; Hall
+alone: from 0.931 and 0.922; a studentised bootstrap at 10: from 0.92).
+
+Sources: Hall 1992 (transformation), Joanes & Gill 1998 (skewness of small samples), Nadeau & Bengio 2003 (folds),
+Satterthwaite 1946 (degrees of freedom of a sum of variances), Holm 1979 (several pairs), Shrout & Fleiss 1979
 (intra-class correlation).
 """
 
@@ -44,8 +47,8 @@ class Estimate:
         if np.isnan(self.standard_error):
             return float("nan"), float("nan")
         reach = float(stats.t.ppf(0.5 + confidence / 2, self.degrees_of_freedom))
-        low = self.value - self.standard_error * self._statistic(reach)
-        return low, self.value - self.standard_error * self._statistic(-reach)
+        low = self.value - self.standard_error * max(reach, self._statistic(reach))
+        return low, self.value - self.standard_error * min(-reach, self._statistic(-reach))
 
     def p_value(self) -> float:
         """Return the two-sided p of "the true mean is 0"; NaN where there is no standard error.
@@ -58,7 +61,8 @@ class Estimate:
             return 1.0 if self.value == 0 else 0.0
         t, a = self.value / self.standard_error, self.skewness
         symmetric = t + a * t**2 / 3 + a**2 * t**3 / 27 + a / 6  # Hall's cubic, which is monotone
-        return float(2 * stats.t.sf(abs(symmetric), self.degrees_of_freedom))
+        nearest = 0.0 if t * symmetric < 0 else min(abs(t), abs(symmetric))
+        return float(2 * stats.t.sf(nearest, self.degrees_of_freedom))
 
     def _statistic(self, symmetric: float) -> float:
         """Return the t statistic that Hall's cubic maps to ``symmetric``."""

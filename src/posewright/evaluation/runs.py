@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ class Run:
     metrics: dict[str, Any]
     keypoints: pd.DataFrame
     instances: pd.DataFrame
+    _known: dict[tuple[str, str], pd.Series] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def key(self) -> tuple[int, int]:
@@ -57,6 +58,14 @@ class Run:
 
     def per_unit(self, metric: Metric, stratum: str = "all", only: pd.MultiIndex | None = None) -> pd.Series:
         """Return the metric of each unit of inference (rule 3), indexed by unit."""
+        if only is not None and metric.found_by_both:
+            return self._per_unit(metric, stratum, only)
+        place = metric.name, stratum  # every pair of methods asks for it again
+        if place not in self._known:
+            self._known[place] = self._per_unit(metric, stratum, None)
+        return self._known[place]
+
+    def _per_unit(self, metric: Metric, stratum: str, only: pd.MultiIndex | None) -> pd.Series:
         groups = self.rows(metric, stratum, only).groupby("unit", sort=True)
         return pd.Series({unit: metric.of_rows(rows) for unit, rows in groups}, dtype=np.float64)
 

@@ -14,6 +14,7 @@ from posewright.report.examples import frames_section
 from posewright.report.gather import Results, gather
 from posewright.report.origin import origin_section
 from posewright.report.page import Page, render
+from posewright.report.reasons import reasons_section
 from posewright.samples.store import FrameStore
 
 
@@ -34,6 +35,7 @@ def build_report(*, results: Path, side: str, status: Path | None, out: Path, st
     sections = [
         methods_section(found),
         pairs_section(found),
+        reasons_section(found),
         curves_section(found),
         frames_section(found, _skeleton(found), _open_store(Path(store))),
         training_section(found),
