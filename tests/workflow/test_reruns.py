@@ -159,14 +159,13 @@ def test_the_test_frames_are_read_by_final_only(finished: Project) -> None:
 
 
 def test_thresholds_go_from_validation_to_test_frames_and_releases(finished: Project) -> None:
-    thresholds = "results/flies/evaluation/topdown/fold0_seed0/val/thresholds.json"
-    (finished.folder / thresholds).unlink()
-    done = finished.dry_run("results/flies/releases/dev-topdown/release.json")
-    assert "evaluate_method[flies topdown 0 0 val]" in done.jobs
-    (finished.folder / thresholds).write_text('{"peak_threshold": 0.9}')
-    finished.run("--touch", thresholds)
-    done = finished.dry_run("final", "results/flies/releases/dev-topdown/release.json")
-    assert "make_release[flies dev-topdown]" in done.jobs
+    run = "results/flies/evaluation/topdown/fold0_seed0"
+    release = "results/flies/releases/dev-topdown/release.json"
+    (finished.folder / run / "val" / "thresholds.json").write_text('{"peak_threshold": 0.9}')
+    assert finished.dry_run(release).jobs == ["make_release[flies dev-topdown]"]
+    shutil.rmtree(finished.folder / run)
+    done = finished.dry_run(f"{run}/test/metrics.json")
+    assert done.jobs == ["evaluate_method[flies topdown 0 0 test]", "evaluate_method[flies topdown 0 0 val]"]
 
 
 def test_thresholds_set_by_the_config_wait_for_no_evaluation(finished: Project) -> None:
