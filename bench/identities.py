@@ -125,7 +125,7 @@ def score(name: str, method: str, folder: Path, seed: int) -> str:
             split=folder / "split",
             side="test",
             store=folder / "store" / "store.json",
-            label_source="synthetic" if name.startswith("arena") else "model",
+            label_source="human" if name.startswith("arena") else "model",
             complete=True,
             out=out,
             options={"backend": "torch"},

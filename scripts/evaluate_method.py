@@ -15,7 +15,9 @@ def main() -> None:
     words.add_argument("--side", choices=("val", "test"), required=True, help="which frames; test is for the end")
     words.add_argument("--store", type=Path, required=True, help="store.json of the decoded frames")
     words.add_argument("--dataset", type=door.mapping, required=True, metavar="JSON", help="label_source and complete")
+    words.add_argument("--labels", type=Path, nargs="*", default=[], help="label files, to tell corrected labels")
     words.add_argument("--options", type=door.mapping, default={}, metavar="JSON", help="how predictions are read")
+    words.add_argument("--thresholds", type=Path, help="thresholds.json of the same models on validation frames")
     words.add_argument("--ledger", type=Path, help="table that remembers every use of the test frames")
     words.add_argument("--out", type=Path, required=True, help="folder for metrics, tables and predictions")
     given = words.parse_args()
@@ -29,6 +31,8 @@ def main() -> None:
         complete=given.dataset["complete"],
         out=given.out,
         options=given.options,
+        labels=given.labels,
+        thresholds=given.thresholds,
         ledger=given.ledger,
         files=given.dataset.get("files", ()),
     )

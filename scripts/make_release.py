@@ -17,6 +17,7 @@ def main() -> None:
     words.add_argument(
         "--settings", type=door.mapping, required=True, metavar="JSON", help="backend, dtype, thresholds"
     )
+    words.add_argument("--thresholds", type=Path, help="thresholds.json of the method on validation frames")
     words.add_argument("--out", type=Path, required=True, help="release.json; the bundle is written beside it")
     words.add_argument(
         "--gpu", type=int, default=0, help="GPUs that a prediction job gets here; with any, auto is torch"
@@ -31,6 +32,7 @@ def main() -> None:
         backend=given.settings["backend"],
         dtype=given.settings["dtype"],
         options=DecodeOptions(**given.settings["options"]),
+        thresholds=given.thresholds,
         gpu=given.gpu > 0,
     )
 

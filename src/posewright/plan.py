@@ -252,9 +252,23 @@ class Plan:
         files = settings.declared()
         return canonical_json({**usual, "files": files} if files else usual)
 
-    def evaluation_options(self) -> str:
-        """Return how predictions are read for scoring."""
-        return canonical_json({"backend": self.project.predict.backend, **self._decoding()})
+    def evaluation_options(self, method: str) -> str:
+        """Return how a method's predictions are read for scoring, and what is declared of it."""
+        declared = self.project.methods[method]
+        return canonical_json(
+            {
+                "backend": self.project.predict.backend,
+                "tuning": _dump(self.project.compare.tuning),
+                "trials": declared.trials,
+                "trained_on": None if declared.trained_on is None else list(declared.trained_on),
+                **self._decoding(),
+            }
+        )
+
+    @property
+    def tunes(self) -> bool:
+        """Whether thresholds are chosen on validation frames."""
+        return self.project.predict.peak_threshold == "auto"
 
     def _decoding(self) -> dict[str, Any]:
         """Return the decode options that the config sets; what is ``auto`` is left to the library."""
@@ -264,7 +278,8 @@ class Plan:
     def comparison_settings(self) -> str:
         """Return the comparison's declared questions and what each method is made of."""
         methods = {name: _family(method) for name, method in self.project.methods.items()}
-        return canonical_json({"compare": _dump(self.project.compare), "methods": methods})
+        compare = {key: value for key, value in _dump(self.project.compare).items() if key != "tuning"}
+        return canonical_json({"compare": compare, "methods": methods})
 
     # ---- releases
 

@@ -173,6 +173,7 @@ class DecodeOptions:
         max_edge_length_ratio: edges longer than this part of the image's longer side are penalised (the peer: 0.25);
             None for no penalty, which would favour wrong short connections over right long ones.
         min_nodes: instances with fewer nodes are dropped.
+        min_instance_score: whole poses with a lower instance score are dropped.
     """
 
     peak_threshold: float = 0.2
@@ -181,3 +182,4 @@ class DecodeOptions:
     min_line_score: float = 0.25
     max_edge_length_ratio: float | None = None
     min_nodes: int = 1
+    min_instance_score: float = 0.0

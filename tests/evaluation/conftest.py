@@ -76,10 +76,11 @@ def make_folder(tmp_path: Path) -> MakeFolder:
         unit: str = "video",
         units: Mapping[tuple[int, int], str] | None = None,
         complete: bool = True,
+        corrected: Mapping[tuple[int, int], Any] | None = None,
         **facts: Any,
     ) -> Path:
         out = tmp_path / "evaluation" / method / f"fold{fold}_seed{seed}" / "val"
-        evaluation = evaluate_poses(truth, poses, units=units, complete=complete)
+        evaluation = evaluate_poses(truth, poses, units=units, complete=complete, corrected=corrected)
         split = {"unit": unit, "frames": {"train": 100, "val": len(truth.frames), "test": 0}}
         record = {"side": "val", "label_source": "human", "test_digest": f"digest{fold}", "split": split}
         write_run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,35 @@ def test_the_whole_stage(inputs: dict[str, Any], tmp_path: Path) -> None:
     )
     compare_methods(evaluations=[out], settings={"primary": "pck_5px"}, out=tmp_path / "comparison")
     assert read_json(tmp_path / "comparison" / "summary.json")["banner"] == "conclusions concern this recording only"
+
+
+def test_thresholds_are_tuned_on_validation_frames_and_used_unchanged_on_test_frames(
+    inputs: dict[str, Any], tmp_path: Path
+) -> None:
+    split = inputs["split"]
+    shutil.copyfile(split / "test.slp", split / "val.slp")
+    tuning = {"objective": "f1_50px", "grid": [0.001, 0.01, 0.3], "instance_grid": [0.0, 0.2]}
+    options = {"backend": "torch", "tuning": tuning, "threads": 1}
+    told: dict[str, Any] = {"method": "robot", "label_source": "human", "complete": True, "options": options, **inputs}
+    val, test = (tmp_path / "robot" / "fold0_seed0" / side for side in ("val", "test"))
+    evaluate_method(side="val", out=val, **told)
+    chosen = read_json(val / "thresholds.json")
+    assert (chosen["source"], chosen["objective"], len(chosen["table"])) == ("tuned", "f1_50px", 6)
+    assert chosen["value"] == max(row["value"] for row in chosen["table"])
+    with pytest.raises(InputError, match="tuned on validation frames only"):
+        evaluate_method(side="test", out=test, **told)
+    assert not test.exists()
+    higher = {**chosen, "peak_threshold": 0.0321, "min_instance_score": 0.05}
+    write_json(val / "thresholds.json", higher)
+    evaluate_method(side="test", out=test, thresholds=val / "thresholds.json", **told)
+    used = read_json(test / "metrics.json")["thresholds"]
+    assert used == {"peak_threshold": 0.0321, "min_instance_score": 0.05, "source": "tuned", "objective": "f1_50px"}
+    found = pd.read_parquet(test / "keypoints.parquet")["score"].dropna()
+    assert (found >= 0.0321).all()
+    assert pd.read_parquet(test / "curve.parquet")["n_visible"].gt(0).all()
+    fixed = {**options, "peak_threshold": 0.25}
+    evaluate_method(side="test", out=test, **{**told, "options": fixed})
+    assert read_json(test / "thresholds.json")["source"] == "config"
 
 
 def test_an_unknown_option_is_named(inputs: dict[str, Any], tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from posewright.evaluation.intervals import (
 REPETITIONS = 200
 
 
-def test_unit_means_give_the_textbook_t_interval() -> None:
+def test_symmetric_unit_means_give_the_textbook_t_interval() -> None:
     values = np.array([0.1, 0.4, 0.2, 0.6, 0.5, 0.3])
     expected = stats.t.interval(0.95, 5, values.mean(), stats.sem(values))
     assert from_units(values).bounds(0.95) == pytest.approx(expected)
@@ -91,3 +91,22 @@ def test_intraclass_correlation_is_found_again() -> None:
     assert intraclass_correlation(values.ravel(), groups) == pytest.approx(0.3, abs=0.05)
     assert intraclass_correlation(random.normal(size=6000), groups) == pytest.approx(0.0, abs=0.02)
     assert np.isnan(intraclass_correlation([1.0, 2.0], ["a", "b"]))
+
+
+@pytest.mark.parametrize("shift", np.linspace(-1.5, 1.5, 13))
+def test_p_and_interval_say_the_same(shift: float) -> None:
+    values = np.random.default_rng(8).exponential(1.0, 10) - 1.0 + shift
+    estimate = from_units(values)
+    for confidence in (0.8, 0.9, 0.95, 0.99):
+        low, high = estimate.bounds(confidence)
+        assert (estimate.p_value() < 1 - confidence) == (not low <= 0 <= high)
+
+
+def test_skewed_effects_widen_the_interval_on_the_side_of_the_long_tail() -> None:
+    values = np.random.default_rng(5).exponential(1.0, 10)
+    low, high = from_units(values).bounds(0.95)
+    plain_low, plain_high = stats.t.interval(0.95, 9, values.mean(), stats.sem(values))
+    assert high > plain_high + 0.05
+    assert low == pytest.approx(plain_low)
+    mirrored = from_units(-values).bounds(0.95)
+    assert mirrored == pytest.approx((-high, -low))

@@ -145,4 +145,6 @@ def test_tables_keep_their_types_when_empty_of_extras(make_truth: Any, make_pose
 def _rounded(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
     return round(value, 9) if isinstance(value, float) else value

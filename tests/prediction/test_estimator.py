@@ -41,6 +41,7 @@ METHODS = {
     "named_bottomup": ["multi_class_bottomup"],
 }
 OPTIONS = DecodeOptions(peak_threshold=0.15)
+GRID = ((0.1, 0.0), (0.3, 0.0), (0.2, 0.35))
 
 methods = pytest.mark.parametrize("method", list(METHODS))
 
@@ -158,6 +159,24 @@ def test_where_nothing_reaches_the_threshold_the_result_is_empty_and_whole(
     assert found.points.shape == (0, 9, 2)
     assert found.node_scores is not None and found.node_scores.shape == (0, 9)
     assert found.instance_scores.shape == (0,)
+
+
+@methods
+def test_maps_read_at_several_thresholds_at_once_are_those_read_at_each(
+    models: Mapping[str, Path], images: Mapping[str, NDArray[np.uint8]], method: str
+) -> None:
+    """What tuning rests on: the networks run once, and no threshold knows of the others."""
+    folders = [models[name] for name in METHODS[method]]
+    readings = [DecodeOptions(peak_threshold=peak, min_instance_score=least) for peak, least in GRID]
+    together = load_estimator(folders, OPTIONS, "openvino").predict_each(images[method][:8], readings)
+    for reading, found in zip(readings, together, strict=True):
+        alone = load_estimator(folders, reading, "openvino").predict(images[method][:8])
+        assert_agree(alone, found, reading, least_nodes=0)
+        assert len(alone) == len(found)
+        again = load_estimator(folders, OPTIONS, "openvino").reading(reading).predict(images[method][:8])
+        np.testing.assert_array_equal(again.points, alone.points)
+    assert len(together[0]) >= len(together[1]) > 0
+    assert (together[2].instance_scores >= 0.35).all()
 
 
 def truth(n_frames: int = 2) -> PoseBatch:

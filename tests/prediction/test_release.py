@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from posewright.errors import InputError
-from posewright.files import read_json
+from posewright.files import read_json, write_json
 from posewright.prediction.release import Release, make_release, read_ledger, read_release
+from posewright.prediction.thresholds import fixed
 from posewright.shapes import DecodeOptions
 
 DEFINITION = {"method": "dots", "fold": 0, "seed": 0}
@@ -42,6 +43,14 @@ def test_a_release_holds_all_it_needs(tmp_path: Path, make_model: MakeModel) -> 
     assert (value["name"], value["definition"], value["split_digest"]) == ("flies", DEFINITION, "split")
     cards = [read_json(model / "model.json") for model in models]
     assert [model["weights_sha256"] for model in value["models"]] == [card["weights_sha256"] for card in cards]
+
+
+def test_tuned_thresholds_go_into_the_release(tmp_path: Path, make_model: MakeModel) -> None:
+    tuned = DecodeOptions(peak_threshold=0.4, min_instance_score=0.1)
+    write_json(tmp_path / "thresholds.json", {**fixed(tuned, "tuned"), "table": []})
+    release = freeze(tmp_path, "dev-dots", [make_model()], thresholds=tmp_path / "thresholds.json")
+    assert release.options == tuned
+    assert release.digest != freeze(tmp_path, "dev-plain", [make_model()]).digest
 
 
 def test_equal_weights_have_one_digest_under_any_name(tmp_path: Path, make_model: MakeModel) -> None:

@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewright.evaluation.compare import compare_methods
+from posewright.evaluation.coverage_curve import CURVE_SCHEMA, coverage_curve
 from posewright.evaluation.runs import write_run
 from posewright.evaluation.scoring import evaluate_poses
+from posewright.evaluation.tables import write_table
 from posewright.files import write_json, write_text
 from posewright.labels.model import LabeledFrame, LabelSet, VideoRef
 from posewright.labels.skeleton import Skeleton
@@ -161,7 +163,19 @@ def _write_evaluation(
             "converged": method == "topdown",
         },
         "throughput": {"frames_per_s": skill[3]},
+        "thresholds": {"peak_threshold": 0.25, "min_instance_score": 0.1, "source": "tuned", "objective": "f1_5px"},
+        "oracle": {
+            "kind": "true centroids" if method == "topdown" else "true grouping",
+            "wrong": 0.31,
+            "wrong_with_oracle": 0.23,
+            "detection": 0.1,
+            "localisation": 0.16,
+            "assignment": 0.05,
+            "denominator": 777,
+            "meaning": {"detection": "no peak <b>near</b>"},
+        },
     }
+    write_table(folder / "curve.parquet", coverage_curve(evaluation.keypoints), CURVE_SCHEMA)
     write_run(folder, evaluation, facts)
 
 

@@ -179,7 +179,8 @@ def _evaluate() -> dict[str, Any]:
         rng.uniform(0.5, 1, len(points)),
     ).rows(np.arange(len(points)) % 9 != 4)
     metrics = evaluate_poses(labels, noisy, complete=True).metrics
-    return {key: metrics[key] for key in ("counts", "coverage", "oks", "pck", "distance_px", "visibility")}
+    told = ("counts", "coverage", "oks", "pck", "distance_px", "visibility", "errors", "calibration")
+    return {key: metrics[key] for key in told}
 
 
 def _compare() -> dict[str, Any]:

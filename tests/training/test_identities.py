@@ -71,7 +71,7 @@ def test_marked_animals_are_told_apart(data: Path, tmp_path: Path, stages: dict[
         split=data / "split",
         side="test",
         store=data / "store" / "store.json",
-        label_source="synthetic",
+        label_source="human",
         complete=True,
         out=out,
         options={"peak_threshold": 0.15, "backend": "torch", "threads": 1},

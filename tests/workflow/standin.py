@@ -19,7 +19,14 @@ FILES_IN = {
         "curves.png",
         "provenance.json",
     ),
-    "evaluate_method": ("predictions.slp", "metrics.json", "instances.parquet", "keypoints.parquet"),
+    "evaluate_method": (
+        "predictions.slp",
+        "metrics.json",
+        "instances.parquet",
+        "keypoints.parquet",
+        "curve.parquet",
+        "thresholds.json",
+    ),
     "compare_methods": ("methods.parquet", "pairs.parquet", "summary.json"),
     "publish_video": ("poses.parquet", "frames.parquet", "poses.slp", "status.json"),
 }

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import sleap_io
 import yaml
@@ -127,6 +128,51 @@ def test_a_second_clean_run_is_equal_to_the_bit(made: Project, tmp_path: Path) -
         assert timeless(again.folder / "results/synthetic" / file) == timeless(made.folder / "results/synthetic" / file)
     for file in metrics:
         assert timeless(again.folder / file) == timeless(made.folder / file)
+
+
+def test_poisoned_test_labels_change_nothing_but_test_metrics(made: Project, tmp_path: Path) -> None:
+    """All labels of the test frames are moved: what learns, chooses, tunes or predicts stays as it was to the bit."""
+    assert made.snakemake("final").code == 0
+    clean = made.folder / "results" / "synthetic"
+    split = json.loads((clean / "split" / "fold0" / "split.json").read_text())
+    test_frames = {(video, frame) for video, frame, _, side in split["units"] if side == "test"}
+    again = Project(tmp_path, ROOT)
+    for name in ("data", "config"):
+        shutil.copytree(made.folder / name, again.folder / name, dirs_exist_ok=True)
+    path = again.folder / "data" / "labels.slp"
+    labels = sleap_io.load_slp(str(path), open_videos=False)
+    moved = 0
+    for frame in labels.labeled_frames:
+        if (labels.videos.index(frame.video), frame.frame_idx) in test_frames:
+            for instance in frame.instances:
+                instance.points["xy"] += 11.0
+                moved += 1
+    labels.save(str(path), verbose=False)
+    assert moved >= 12
+    done = again.snakemake("all", "final", "--show-failed-logs")
+    assert done.code == 0, done.text
+    poisoned = again.folder / "results" / "synthetic"
+    for recipe in RECIPES:
+        file = f"models/{recipe}/fold0_seed0/model.json"
+        assert timeless(poisoned / file) == timeless(clean / file)
+    for method in ("topdown", "bottomup"):
+        run = f"evaluation/{method}/fold0_seed0"
+        for file in (f"{run}/val/metrics.json", f"{run}/val/thresholds.json", f"releases/dev-{method}/release.json"):
+            assert timeless(poisoned / file) == timeless(clean / file), file
+        for table in ("instances", "keypoints", "curve"):
+            file = f"{run}/val/{table}.parquet"
+            pd.testing.assert_frame_equal(pd.read_parquet(poisoned / file), pd.read_parquet(clean / file))
+        chosen = json.loads((poisoned / run / "test" / "metrics.json").read_text())["thresholds"]
+        assert chosen == json.loads((clean / run / "val" / "metrics.json").read_text())["thresholds"]
+    worse, before = (
+        json.loads((place / "evaluation/topdown/fold0_seed0/test/metrics.json").read_text())
+        for place in (poisoned, clean)
+    )
+    assert worse["test_digest"] != before["test_digest"]
+    assert worse["peer_form"] != before["peer_form"] or worse["coverage"] != before["coverage"]
+    for file in sorted((clean / "videos").rglob("poses.parquet")):
+        other = poisoned / file.relative_to(clean)
+        pd.testing.assert_frame_equal(read_poses(other), read_poses(file))
 
 
 def timeless(path: Path) -> Any:

@@ -174,6 +174,29 @@ def test_the_test_frames_are_read_by_final_only(finished: Project) -> None:
     assert not {"train_model", "predict_videos", "split_labels"} & done.rules
 
 
+def test_thresholds_go_from_validation_to_test_frames_and_releases(finished: Project) -> None:
+    run = "results/flies/evaluation/topdown/fold0_seed0"
+    release = "results/flies/releases/dev-topdown/release.json"
+    (finished.folder / run / "val" / "thresholds.json").write_text('{"peak_threshold": 0.9}')
+    assert finished.dry_run(release).jobs == ["make_release[flies dev-topdown]"]
+    shutil.rmtree(finished.folder / run)
+    done = finished.dry_run(f"{run}/test/metrics.json")
+    assert done.jobs == ["evaluate_method[flies topdown 0 0 test]", "evaluate_method[flies topdown 0 0 val]"]
+
+
+def test_thresholds_set_by_the_config_wait_for_no_evaluation(finished: Project) -> None:
+    finished.change_config(predict={**finished.config["predict"], "peak_threshold": 0.3})
+    release = "results/flies/releases/dev-topdown/release.json"
+    assert finished.dry_run(release).rules == {"make_release"}
+
+
+def test_another_grid_tunes_again_and_retrains_nothing(finished: Project) -> None:
+    finished.change_config(compare={"tuning": {"grid": [0.2, 0.4]}})
+    done = finished.dry_run()
+    assert {"evaluate_method", "make_release", "compare_methods"} <= done.rules
+    assert "train_model" not in done.rules
+
+
 def test_a_frozen_release_that_exists_has_no_rule(finished: Project) -> None:
     frozen = {"flies-2026": {"method": "topdown", "fold": 0, "seed": 0}}
     finished.change_config(releases=frozen, predict={**finished.config["predict"], "releases": ["flies-2026"]})

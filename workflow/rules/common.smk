@@ -86,6 +86,21 @@ def release_models(wildcards, file):
     return model_files(wildcards.dataset, recipes, made_of.get("fold"), made_of.get("seed"), file)
 
 
+def thresholds(dataset, method, fold, seed):
+    """Return the file of a method's thresholds, where they are tuned and not set by the config."""
+    return [f"results/{dataset}/evaluation/{method}/fold{fold}_seed{seed}/val/thresholds.json"] if PLAN.tunes else []
+
+
+def release_thresholds(wildcards):
+    """Return the thresholds that go into a release; none when it is made from a bundle."""
+    made_of = PLAN.definition(wildcards.release)
+    return (
+        thresholds(wildcards.dataset, made_of["method"], made_of["fold"], made_of["seed"])
+        if "method" in made_of
+        else []
+    )
+
+
 def release_folders(wildcards, models):
     """Return the model folders that go into a release: trained here, or those that the method comes with."""
     method = PLAN.definition(wildcards.release).get("method")

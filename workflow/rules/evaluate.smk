@@ -8,6 +8,8 @@ rule evaluate_method:
         split="results/{dataset}/split/fold{fold}/split.json",
         labels=lambda w: ancient(f"results/{w.dataset}/split/fold{w.fold}/{w.side}.slp"),
         store="results/{dataset}/store.json",
+        # Thresholds are tuned on validation frames, and used unchanged on test frames.
+        thresholds=lambda w: thresholds(w.dataset, w.method, w.fold, w.seed) if w.side == "test" else [],
     output:
         metrics="results/{dataset}/evaluation/{method}/fold{fold}_seed{seed}/{side}/metrics.json",
         others=multiext(
@@ -15,6 +17,8 @@ rule evaluate_method:
             "predictions.slp",
             "instances.parquet",
             "keypoints.parquet",
+            "curve.parquet",
+            "thresholds.json",
         ),
     log:
         "logs/evaluate_method/{dataset}/{method}/fold{fold}_seed{seed}/{side}.log",
@@ -30,7 +34,9 @@ rule evaluate_method:
         labels=untracked(lambda w: PLAN.dataset_json(w.dataset)),
         identity=lambda w: PLAN.evaluation_identity(w.method),
         dataset=lambda w: PLAN.judged_dataset_json(w.dataset),
-        options=PLAN.evaluation_options(),
+        options=lambda w: PLAN.evaluation_options(w.method),
+        files=untracked(lambda w: PLAN.label_files(w.dataset)),
+        thresholds=lambda w, input: ["--thresholds", str(input.thresholds)] if input.thresholds else [],
         models=lambda w, input: folders(input.models) or PLAN.method_folders(w.method),
         split=subpath(input.split, parent=True),
         ledger=untracked(lambda w: f"results/{w.dataset}/evaluation/ledger.tsv"),
@@ -40,7 +46,7 @@ rule evaluate_method:
         " > {log:q} 2>&1; "
         'python "$POSEWRIGHT/scripts/evaluate_method.py" --method {wildcards.method:q} --models {params.models:q}'
         " --split {params.split:q} --side {wildcards.side} --store {params.store:q} --dataset {params.dataset:q}"
-        " --options {params.options:q} --ledger {params.ledger:q} --out {params.out:q} >> {log:q} 2>&1"
+        " --labels {params.files:q} --options {params.options:q} {params.thresholds:q} --ledger {params.ledger:q} --out {params.out:q} >> {log:q} 2>&1"
 
 
 rule compare_methods:

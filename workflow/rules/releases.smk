@@ -5,6 +5,7 @@ rule make_release:
     input:
         models=lambda w: release_models(w, "model.json"),
         checkpoints=lambda w: ancient(release_models(w, "best.ckpt")),
+        thresholds=release_thresholds,
     output:
         release="results/{dataset}/releases/{release}/release.json",
     log:
@@ -24,9 +25,10 @@ rule make_release:
         definition=lambda w: PLAN.release_definition(w.release),
         settings=PLAN.release_settings(),
         models=lambda w, input: release_folders(w, input.models),
+        thresholds=lambda w, input: ["--thresholds", str(input.thresholds)] if input.thresholds else [],
         ledger=untracked(lambda w: f"results/{w.dataset}/releases/ledger.tsv"),
         gpu=untracked(lambda w: SITE.gpu),
     shell:
         'python "$POSEWRIGHT/scripts/make_release.py" --name {wildcards.release:q} --definition {params.definition:q}'
         " --models {params.models:q} --ledger {params.ledger:q} --settings {params.settings:q}"
-        " --gpu {params.gpu} --out {output.release:q} > {log:q} 2>&1"
+        " {params.thresholds:q} --gpu {params.gpu} --out {output.release:q} > {log:q} 2>&1"

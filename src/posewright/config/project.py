@@ -15,6 +15,7 @@ from posewright.errors import InputProblems, Problem, nearest
 
 Texts = Annotated[tuple[str, ...], Field(strict=False)]
 Counts = Annotated[tuple[Annotated[int, Field(ge=0, strict=True)], ...], Field(strict=False)]
+Threshold = Annotated[float, Field(ge=0.0, le=1.0)]
 Part = Annotated[float, Field(ge=0.0, lt=1.0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -154,9 +155,15 @@ class MethodConfig(Section):
     """Names of the recipes to train: one, for top-down a `centroid` and a `centered_instance` recipe."""
     models: Annotated[tuple[ModelSource, ...], Field(strict=False)] | None = None
     """Instead of recipes: trained models, one or two."""
+    trained_on: Texts | None = None
+    """Label files such models were trained on, to find scored frames among them; `[]`: none of these; null: unknown."""
+    trials: Count | None = None
+    """How many configurations were tried for this method, this one included; null: one for each of its networks."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.trained_on is not None and self.models is None:
+            raise ValueError("trained_on is said of models that come from elsewhere; recipes are trained on the split")
         if (self.recipes is None) == (self.models is None):
             raise ValueError("give either recipes (to train) or models (trained already)")
         given = len(self.recipes or self.models or ())
@@ -231,7 +238,7 @@ class PredictConfig(Section):
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     """Number type of the network; chosen once per release."""
     peak_threshold: Annotated[float, Field(ge=0.0, le=1.0)] | Literal["auto"] = "auto"
-    """Smallest map value that counts as a node; auto: 0.2, as the peer."""
+    """Smallest map value that counts as a node; auto: tuned per method on validation frames, see `compare.tuning`."""
     tracker: TrackerConfig | None = TrackerConfig()
     """How instances are joined to tracks; null: not at all."""
     on_missing: Literal["report", "error"] = "report"
@@ -256,6 +263,26 @@ class PredictConfig(Section):
         return self
 
 
+class TuningConfig(Section):
+    """How each method's thresholds are chosen on validation frames, where `predict.peak_threshold` is auto."""
+
+    objective: Annotated[str, Field(pattern=r"^f1_[1-9]\d*px$")] = "f1_5px"
+    """`f1_<k>px`: body parts found nearer than k px, against those shown and those found (F1)."""
+    grid: Annotated[tuple[Threshold, ...], Field(strict=False, min_length=1)] = (
+        0.1,
+        0.15,
+        0.2,
+        0.25,
+        0.3,
+        0.4,
+        0.5,
+        0.6,
+    )
+    """Peak thresholds that are tried."""
+    instance_grid: Annotated[tuple[Threshold, ...], Field(strict=False, min_length=1)] = (0.0, 0.1, 0.2, 0.3, 0.4)
+    """Least instance scores that are tried with each of them; `[0]` keeps every instance."""
+
+
 class CompareConfig(Section):
     """What counts when methods are compared; declared before the results are seen."""
 
@@ -267,6 +294,8 @@ class CompareConfig(Section):
     """Method all others are compared with; null: every pair."""
     confidence: Annotated[float, Field(gt=0.5, lt=1.0)] = 0.95
     """Confidence of the intervals."""
+    tuning: TuningConfig = TuningConfig()
+    """How thresholds are chosen."""
 
 
 class ProjectConfig(Section):

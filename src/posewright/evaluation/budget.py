@@ -13,11 +13,13 @@ from posewright.files import digest_of, file_digest
 PLATEAU = "plateau"  #: the one ending of a training that means it had converged
 
 
-def read_budget(models: Sequence[Path]) -> dict[str, Any]:
+def read_budget(models: Sequence[Path], trials: int | None = None) -> dict[str, Any]:
     """Return the sum over all networks of a method; None for what a folder does not tell.
 
-    Top-down counts both networks. ``converged`` is true if every training ended by its plateau rule, false if one was
-    ended by a cap, None if one does not say.
+    ``trials`` is how many configurations the user says were tried for the method, this one included; else it is what
+    the folders tell, one for each. ``scales`` are the networks' input scales. Top-down counts both networks.
+    ``converged`` is true if every training ended by its plateau rule, false if one was ended by a cap, None if one does
+    not say.
     """
     parts = [_read_training(folder) for folder in models]
     stops = [part.get("stopped_by") for part in parts]
@@ -25,7 +27,10 @@ def read_budget(models: Sequence[Path]) -> dict[str, Any]:
         "steps": _total(parts, "steps"),
         "seconds": _total(parts, "seconds"),
         "parameters": _total(parts, "parameters"),
-        "trials": _total([{"trials": part.get("trials", 1)} for part in parts], "trials"),
+        "trials": trials
+        if trials is not None
+        else _total([{"trials": part.get("trials", 1)} for part in parts], "trials"),
+        "scales": [read_card(folder).get("preprocess", {}).get("scale") for folder in models],
         "stopped_by": stops,
         "converged": None if None in stops else all(stop == PLATEAU for stop in stops),
     }
@@ -37,14 +42,15 @@ def models_digest(models: Sequence[Path]) -> str:
 
 
 def _weights_digest(folder: Path) -> str:
-    recorded = _read_model(folder).get("weights_sha256")
+    recorded = read_card(folder).get("weights_sha256")
     if isinstance(recorded, str):
         return recorded
     checkpoint = folder / "best.ckpt"
     return file_digest(checkpoint) if checkpoint.is_file() else str(folder)
 
 
-def _read_model(folder: Path) -> dict[str, Any]:
+def read_card(folder: Path) -> dict[str, Any]:
+    """Return the content of a model's ``model.json``; empty for a foreign model."""
     try:
         value = json.loads((folder / "model.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -53,7 +59,7 @@ def _read_model(folder: Path) -> dict[str, Any]:
 
 
 def _read_training(folder: Path) -> dict[str, Any]:
-    training = _read_model(folder).get("training")
+    training = read_card(folder).get("training")
     known = dict(training) if isinstance(training, dict) else {}
     last = _last_log_row(folder)
     for name in ("steps", "seconds"):

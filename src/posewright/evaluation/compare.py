@@ -17,8 +17,10 @@ import pyarrow as pa
 
 from posewright.errors import InputError, nearest
 from posewright.evaluation import conditions, paired, verdicts
+from posewright.evaluation.interaction import crowding_sentence, interactions
 from posewright.evaluation.intervals import Estimate, holm, intraclass_correlation
-from posewright.evaluation.runs import STRATA, Run, read_runs, unit_kind, with_units
+from posewright.evaluation.runs import Run, read_runs, unit_kind, with_units
+from posewright.evaluation.strata import FACTORS, UNCORRECTED, in_stratum
 from posewright.evaluation.tables import write_table
 from posewright.evaluation.unit_metrics import Metric, metric_named, metrics_reported
 from posewright.evaluation.verdicts import PairFinding, Question, Verdict
@@ -140,7 +142,9 @@ def _family(methods: Sequence[str], baseline: str | None) -> list[tuple[str, str
 
 def _finding(contest: Contest, a: str, b: str) -> PairFinding:
     tables = paired.pair_tables(contest.runs[a], contest.runs[b], contest.question.metric)
-    obstacles = conditions.obstacles(contest.all_runs, contest.question, contest.budgets[a], contest.budgets[b])
+    both = [*contest.runs[a], *contest.runs[b]]
+    budgets = contest.budgets
+    obstacles = conditions.obstacles(contest.all_runs, both, contest.question, budgets[a], budgets[b])
     if tables.difference.shape[1] == 0:
         obstacles = (*obstacles, "the two methods share no fold and seed")
     return PairFinding(
@@ -160,9 +164,19 @@ def _reported(contest: Contest) -> list[tuple[Metric, str]]:
     """Metrics and strata with rows; what incomplete labels would spoil is left out (rule 8)."""
     complete = all(run.metrics.get("complete", True) for run in contest.all_runs)
     metrics = [m for m in metrics_reported(contest.question.metric.name) if complete or not m.false_positives]
-    crowding = pd.concat([run.keypoints["crowding"] for run in contest.all_runs])
-    strata = STRATA if (crowding > 0).any() and (crowding == 0).any() else STRATA[:1]
-    return [(metric, stratum) for metric in metrics for stratum in strata]
+    first, strata = metrics[0], _strata(contest)
+    return [(metric, "all") for metric in metrics] + [
+        (metric, stratum) for metric in metrics if metric is first or metric.in_strata for stratum in strata
+    ]
+
+
+def _strata(contest: Contest) -> list[str]:
+    """Return the strata of factors that divide these labels at all."""
+    truth = contest.all_runs[0].keypoints
+    levels = [factor[:2] for factor in FACTORS.values()]
+    found = [level for pair in levels if all(in_stratum(truth, one).any() for one in pair) for level in pair]
+    # rule 10: once more without the corrected labels
+    return [*found, UNCORRECTED] if conditions.corrected_share(contest.all_runs) else found
 
 
 def _method_rows(contest: Contest) -> pd.DataFrame:
@@ -231,6 +245,10 @@ def _summary(
         "sentences": sentences,
         "conditions": conditions.conditions(runs, question, contest.budgets),
         "budgets": contest.budgets,
+        "crowding": _crowding(contest, findings),
+        "strata": {name: factor[2] for name, factor in FACTORS.items()},  # rule 12: the cut points, in words
+        "corrected_share": conditions.corrected_share(runs),
+        "unranked": conditions.unranked(runs),
         "notes": conditions.notes(runs),
     }
 
@@ -245,7 +263,11 @@ def _answer(contest: Contest, findings: Sequence[PairFinding], words: Sequence[V
         method: paired.estimate(paired.method_table(runs, metric), contest.test_over_train).value
         for method, runs in contest.runs.items()
     }
-    lead = max(values, key=lambda name: values[name] if metric.higher_is_better else -values[name])
+    unranked = conditions.unranked(contest.all_runs)  # rule 2
+    ranked = [method for method in values if method not in unranked]
+    if not ranked:
+        return f"No method may be ranked: {'; '.join(f'{name} {why}' for name, why in unranked.items())}."
+    lead = max(ranked, key=lambda name: values[name] if metric.higher_is_better else -values[name])
     start = verdicts.scope_words(question.n_seeds)
     fact = metric.sentence.format(value=metric.told(values[lead]))
     units = verdicts.units_words(_n_units(contest), question.unit_kind)
@@ -261,6 +283,35 @@ def _answer(contest: Contest, findings: Sequence[PairFinding], words: Sequence[V
     open_ = f"against {_listed(rest)} no advantage is shown" if rest else ""
     tail = "; ".join(part for part in (decided, open_) if part)
     return f"{start}{lead} {fact}, the best estimate of {len(values)} methods ({units}). {tail[0].upper()}{tail[1:]}."
+
+
+def _crowding(contest: Contest, findings: Sequence[PairFinding]) -> list[dict[str, Any]]:
+    """The interaction of each pair with crowding (rule 12); where no verdict is allowed no turnover is claimed."""
+    question = contest.question
+    if question.metric.false_positives:
+        return []
+    pairs = [(contest.runs[a], contest.runs[b]) for a, b in contest.family]
+    found = interactions(pairs, question.metric, question.confidence, contest.test_over_train)
+    entries = []
+    for one, finding in zip(found, findings, strict=True):
+        crossing = None if finding.obstacles else one.crossing
+        numbers = {name: _known(value) for name, value in (("slope", one.slope), ("low", one.low), ("high", one.high))}
+        entries.append(
+            {
+                "method_a": one.method_a,
+                "method_b": one.method_b,
+                **numbers,
+                "p_adjusted": _known(one.p_adjusted),
+                "n_units": one.n_units,
+                "crossing": None if crossing is None else dict(zip(("at", "low", "high"), crossing, strict=True)),
+                "text": crowding_sentence(replace(one, crossing=crossing), finding.obstacles, question),
+            }
+        )
+    return entries
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from posewright.evaluation.origins import CONTAMINATED, UNKNOWN
 from posewright.evaluation.runs import Run, n_videos, unit_kind
 from posewright.evaluation.verdicts import LOW_MAP, MIN_SEEDS, MIN_UNITS, Question, budget_obstacle
 
@@ -13,10 +14,24 @@ MODEL_LABELS = "agreement with an earlier model"
 
 
 def obstacles(
-    runs: Sequence[Run], question: Question, budget_a: Mapping[str, Any], budget_b: Mapping[str, Any]
+    runs: Sequence[Run],
+    pair: Sequence[Run],
+    question: Question,
+    budget_a: Mapping[str, Any],
+    budget_b: Mapping[str, Any],
 ) -> tuple[str, ...]:
-    """Return why a pair gets no verdict, whatever its numbers; empty if nothing forbids one."""
-    found = []
+    """Return why a pair gets no verdict, whatever its numbers; empty if nothing forbids one.
+
+    Args:
+        runs: of all methods.
+        pair: of the two methods.
+        question: what was asked.
+        budget_a: of the one method.
+        budget_b: of the other.
+    """
+    found = [f"{method} {reason}" for method, reason in unranked(pair).items()]  # rule 2
+    if len({_tuning(run) for run in pair}) > 1:  # rule 6
+        found.append("their thresholds were not chosen by one rule")
     if _label_source(runs) == "model":  # rule 10
         found.append("the labels come from a model, so this is agreement with that model, not accuracy")
     different = budget_obstacle(budget_a, budget_b)  # rule 5
@@ -27,6 +42,29 @@ def obstacles(
     if question.metric.false_positives and not _complete(runs):  # rule 8
         found.append("invented animals cannot be counted where not every animal is labelled")
     return tuple(found)
+
+
+def unranked(runs: Sequence[Run]) -> dict[str, str]:
+    """Return the methods that may not be ranked, and why (rule 2)."""
+    found: dict[str, str] = {}
+    for run in runs:
+        data = run.metrics.get("training_data") or {}
+        if data.get("status") == CONTAMINATED:
+            found[run.method] = f"is contaminated: it was trained on {data['frames']} of the frames it is scored on"
+        elif data.get("status") == UNKNOWN:
+            found.setdefault(run.method, "is not ranked: nobody says which frames it was trained on")
+    return found
+
+
+def corrected_share(runs: Sequence[Run]) -> float | None:
+    """Return the part of the true animals that are corrected output of a model; None where nobody knows (rule 10)."""
+    known = [share for run in runs if (share := (run.metrics.get("corrected") or {}).get("share")) is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _tuning(run: Run) -> tuple[Any, Any]:
+    thresholds = run.metrics.get("thresholds") or {}
+    return thresholds.get("source"), thresholds.get("objective")
 
 
 def banner(runs: Sequence[Run]) -> str | None:
@@ -48,7 +86,12 @@ def conditions(runs: Sequence[Run], question: Question, budgets: Mapping[str, Ma
     if source == "model":  # rule 10
         found.append(f"The labels come from a model: all numbers are {MODEL_LABELS}, not accuracy.")
     elif source == "corrected":  # rule 10
-        found.append("The labels are a model's output corrected by people; how much was corrected is not recorded.")
+        share = corrected_share(runs)
+        told = "how much was corrected is not recorded" if share is None else f"of {100 * share:.0f} % this is recorded"
+        found.append(f"The labels are a model's output corrected by people; {told}.")
+    elif corrected_share(runs):
+        found.append(f"{100 * (corrected_share(runs) or 0):.0f} % of the labels are a model's output, corrected.")
+    found += [f"{method} {reason}." for method, reason in unranked(runs).items()]  # rule 2
     if question.n_seeds < MIN_SEEDS:  # rule 4
         found.append(
             f"Each method was trained with {question.n_seeds} seed{'s' if question.n_seeds > 1 else ''}: "
@@ -74,6 +117,7 @@ def notes(runs: Sequence[Run]) -> list[str]:
     found = [
         f"OKS uses sigma {oks['sigma']:g} for every node and the {oks['area']}.",
         f"A frame never counts as independent: units carry the intervals, and fewer than {MIN_UNITS} give none.",
+        "Checkpoints of all methods were chosen by the loss on validation frames.",
         "Differences in distance use only body parts that both methods found; read them beside the coverage.",
     ]
     ranks = {sigma: _rank(runs, sigma) for sigma in oks["by_sigma"]}  # rule 9

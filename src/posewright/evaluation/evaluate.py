@@ -12,25 +12,33 @@ from typing import Any, Literal
 import numpy as np
 
 from posewright.errors import InputError, nearest
-from posewright.evaluation.budget import models_digest, read_budget
+from posewright.evaluation.budget import models_digest, read_budget, read_card
+from posewright.evaluation.coverage_curve import CURVE_SCHEMA, coverage_curve
 from posewright.evaluation.ledger import append_test_evaluation
 from posewright.evaluation.oks import DEFAULT_SIGMA
+from posewright.evaluation.oracle import oracle_poses, oracle_split
+from posewright.evaluation.origins import corrected_instances, training_overlap
 from posewright.evaluation.runs import write_run
-from posewright.evaluation.scoring import evaluate_poses
-from posewright.files import read_json
+from posewright.evaluation.scoring import Evaluation, evaluate_poses
+from posewright.evaluation.tables import write_table
+from posewright.evaluation.tuning import Tuning, tune
+from posewright.files import read_json, write_json
 from posewright.labels.digest import labels_digest
 from posewright.labels.model import LabelSet
 from posewright.labels.read import read_side
 from posewright.labels.skeleton import Skeleton
 from posewright.labels.write import write_predictions
-from posewright.prediction.estimator import load_estimator
-from posewright.prediction.labelled import predict_labelled
+from posewright.prediction.estimator import ModelEstimator, TopDownEstimator, load_estimator, surely_found
+from posewright.prediction.labelled import predict_labelled, predict_labelled_each
+from posewright.prediction.thresholds import NAME as THRESHOLDS_NAME
+from posewright.prediction.thresholds import TUNED, fixed, read_thresholds
 from posewright.samples.store import FrameStore
 from posewright.shapes import DecodeOptions, PoseBatch
 
 _RUN = re.compile(r"fold(\d+)_seed(\d+)")
 _LABEL_SOURCES = ("human", "corrected", "model")  #: from the one to trust to the one that forbids a verdict
-_OWN_OPTIONS = ("backend", "threads", "batch", "sigma")
+_OWN_OPTIONS = ("backend", "threads", "batch", "sigma", "tuning", "oracle", "trials", "trained_on")
+_TIMED_FRAMES = 64
 
 
 def evaluate_method(
@@ -44,10 +52,15 @@ def evaluate_method(
     complete: bool,
     out: Path,
     options: Mapping[str, Any],
+    labels: Sequence[Path] = (),
+    thresholds: Path | None = None,
     ledger: Path | None = None,
     files: Sequence[Mapping[str, Any]] = (),
 ) -> None:
-    """Predict the labelled frames of one side, score them, and write the four files of an evaluation.
+    """Predict the labelled frames of one side, score them, and write the files of an evaluation.
+
+    Thresholds are those of the options; else the tuned ones of ``thresholds``; else they are tuned here, which only
+    validation frames may do (rule 6); else the defaults.
 
     Args:
         method: the user's name for it.
@@ -58,7 +71,10 @@ def evaluate_method(
         label_source: ``human``, ``corrected`` or ``model``.
         complete: every animal in the labelled frames is labelled.
         out: folder ``<method>/fold<k>_seed<s>/<side>``.
-        options: ``backend``, ``threads``, ``batch``, ``sigma`` and the fields of `DecodeOptions`.
+        options: ``backend``, ``threads``, ``batch``, ``sigma``, ``tuning`` (see `Tuning`), ``oracle`` (whether to run
+            one; on validation frames if not said), ``trials``, ``trained_on``, and the fields of `DecodeOptions`.
+        labels: the data set's own label files, which tell corrected labels from others.
+        thresholds: ``thresholds.json`` of the same models on validation frames.
         ledger: table that remembers every look at the test set; only ``test`` is written to it.
         files: ``label_source`` and ``complete`` of each label file, where files differ.
     """
@@ -72,16 +88,26 @@ def evaluate_method(
     declared = declared_of(record, side, files) or [{"label_source": label_source, "complete": complete}]
     label_source = max((str(one["label_source"]) for one in declared), key=_LABEL_SOURCES.index)
     complete = all(bool(one["complete"]) for one in declared)
+    batch, sigma = int(options.get("batch", 8)), float(options.get("sigma", DEFAULT_SIGMA))
 
+    frames = FrameStore(store)
     estimator = load_estimator(models, decode, options.get("backend", "auto"), options.get("threads"))
-    started = time.perf_counter()
-    poses = predict_labelled(estimator, FrameStore(store), keys, batch=int(options.get("batch", 8)))
-    seconds = time.perf_counter() - started
-    poses = in_node_order(poses, estimator.skeleton, truth.skeleton)
+    chosen, readings = _readings(decode, options, side, thresholds)
+    read = predict_labelled_each(estimator, frames, keys, readings, batch)
+    in_order = [in_node_order(poses, estimator.skeleton, truth.skeleton) for poses in read]
+    if chosen is None:
+        chosen = tune(truth, list(zip(readings, in_order, strict=True)), Tuning.from_json(options["tuning"]), complete)
+    decode = replace(decode, **{name: chosen[name] for name in TUNED})
+    place = next(i for i, reading in enumerate(readings) if reading.peak_threshold == decode.peak_threshold)
+    poses, lowest = surely_found(in_order[place], decode), in_order[0]
+    estimator = estimator.reading(decode)
 
-    sigma = float(options.get("sigma", DEFAULT_SIGMA))
     names = poses.class_names(estimator.classes) if estimator.classes else None
-    evaluation = evaluate_poses(truth, poses, units=units, predicted_tracks=names, complete=complete, sigma=sigma)
+    corrected = corrected_instances(labels, truth) if labels else None
+    evaluation = evaluate_poses(
+        truth, poses, units=units, predicted_tracks=names, complete=complete, sigma=sigma, corrected=corrected
+    )
+    curve = coverage_curve(evaluate_poses(truth, lowest, units=units, complete=complete, sigma=sigma).keypoints)
     test_digest = labels_digest(split / f"{side}.slp")
     weights = models_digest(models)
     fold, seed = _run_of(out, record)
@@ -93,16 +119,20 @@ def evaluate_method(
         "label_source": label_source,
         "test_digest": test_digest,
         "models_digest": weights,
+        "thresholds": {name: chosen.get(name) for name in (*TUNED, "source", "objective")},
+        "training_data": training_overlap(
+            [read_card(folder) for folder in models], record.get("digest"), truth, options.get("trained_on")
+        ),
+        "oracle": _oracle(estimator, truth, frames, evaluation, sigma, batch)
+        if options.get("oracle", side == "val")
+        else None,
         "split": _split_facts(record, truth, units),
-        "budget": read_budget(models),
-        "throughput": {
-            "frames_per_s": len(keys) / seconds,
-            "frames": len(keys),
-            "seconds": seconds,
-            "measured": "labelled frames from the store, models loaded, one run",
-        },
+        "budget": read_budget(models, options.get("trials")),
+        "throughput": _throughput(estimator, frames, keys[:_TIMED_FRAMES], batch),
     }
     write_predictions(out / "predictions.slp", truth.skeleton, truth.videos, keys, poses, names)
+    write_json(out / THRESHOLDS_NAME, chosen)
+    write_table(out / "curve.parquet", curve, CURVE_SCHEMA)
     if side == "test" and ledger is not None:
         append_test_evaluation(ledger, test_digest=test_digest, method=method, models_digest=weights)
     write_run(out, evaluation, facts)
@@ -120,6 +150,63 @@ def declared_of(record: Mapping[str, Any], side: str, files: Sequence[Mapping[st
     sides = {side, "train"} if side == "val" and record.get("folds", 1) > 1 else {side}
     used = {file_of.get((int(video), int(frame)), 0) for video, frame, _, own in record["units"] if own in sides}
     return [files[index] for index in sorted(used)]
+
+
+def _readings(
+    decode: DecodeOptions, options: Mapping[str, Any], side: str, thresholds: Path | None
+) -> tuple[dict[str, Any] | None, list[DecodeOptions]]:
+    """Return the thresholds, None where they are to be tuned, and the ways to read the maps, lowest threshold first."""
+    tuning = Tuning.from_json(options["tuning"]) if options.get("tuning") else None
+    tried = tuning.readings(decode) if tuning else []
+    chosen: dict[str, Any]
+    if options.get("peak_threshold", "auto") != "auto":
+        chosen = fixed(decode, "config")
+    elif thresholds is not None:
+        told = read_json(thresholds)
+        chosen = {**fixed(replace(decode, **read_thresholds(thresholds)), told["source"])}
+        chosen["objective"] = told.get("objective")
+    elif tuning is None:
+        chosen = fixed(decode, "default")
+    elif side == "val":
+        return None, tried
+    else:  # rule 6: test frames choose nothing
+        raise InputError(
+            "Thresholds are tuned on validation frames only; evaluate the method there first and name its "
+            f"{THRESHOLDS_NAME}, or set predict.peak_threshold."
+        )
+    own = replace(decode, peak_threshold=chosen["peak_threshold"], min_instance_score=0.0)
+    return chosen, [reading for reading in tried[:1] if reading.peak_threshold < own.peak_threshold] + [own]
+
+
+def _oracle(
+    estimator: ModelEstimator | TopDownEstimator,
+    truth: LabelSet,
+    store: FrameStore,
+    evaluation: Evaluation,
+    sigma: float,
+    batch: int,
+) -> dict[str, Any] | None:
+    told = oracle_poses(estimator, truth, store, batch)
+    if told is None:
+        return None
+    kind, poses = told
+    poses = in_node_order(poses, estimator.skeleton, truth.skeleton)
+    return oracle_split(evaluation.keypoints, truth, kind, poses, sigma)
+
+
+def _throughput(
+    estimator: ModelEstimator | TopDownEstimator, store: FrameStore, keys: Sequence[tuple[int, int]], batch: int
+) -> dict[str, Any]:
+    """Time one more run over some frames: the one before read the maps at every threshold."""
+    started = time.perf_counter()
+    predict_labelled(estimator, store, keys, batch)
+    seconds = time.perf_counter() - started
+    return {
+        "frames_per_s": len(keys) / seconds,
+        "frames": len(keys),
+        "seconds": seconds,
+        "measured": "labelled frames from the store, models loaded and warm, one run",
+    }
 
 
 def units_of(record: Mapping[str, Any], keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 
 from posewright.errors import InputError
-from posewright.evaluation.scoring import Evaluation
+from posewright.evaluation.scoring import METRICS_SCHEMA, Evaluation
+from posewright.evaluation.strata import in_stratum
 from posewright.evaluation.tables import INSTANCE_SCHEMA, KEYPOINT_SCHEMA, write_table
 from posewright.evaluation.unit_metrics import Metric
 from posewright.files import read_json, write_json
 
-STRATA = ("all", "apart", "crowded")  #: by the truth, fixed beforehand (rule 12): does another animal's box overlap?
 _NODE = ["video", "frame", "true_instance", "node"]
 
 
@@ -29,7 +29,8 @@ class Run:
         fold: of the split.
         seed: of the training.
         metrics: content of ``metrics.json``.
-        keypoints: rows of nodes the truth shows, with columns ``unit``, ``crowding``, ``cap_px``.
+        keypoints: rows of nodes the truth shows, with the columns ``unit`` and ``cap_px``, and of their instance
+            ``crowding``, ``nearest_px``, ``visible_share``, ``speed`` and ``corrected``.
         instances: rows of instances, with column ``unit``.
     """
 
@@ -39,6 +40,7 @@ class Run:
     metrics: dict[str, Any]
     keypoints: pd.DataFrame
     instances: pd.DataFrame
+    _known: dict[tuple[str, str], pd.Series] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def key(self) -> tuple[int, int]:
@@ -49,13 +51,21 @@ class Run:
         """Return the rows a metric reads, of one stratum, and of the nodes ``only`` if given."""
         table = self.keypoints if metric.table == "keypoints" else self.instances
         if stratum != "all":
-            table = table[(table["crowding"] > 0) == (stratum == "crowded")]
+            table = table[in_stratum(table, stratum)]
         if only is not None and metric.found_by_both:
             table = table[pd.MultiIndex.from_frame(table[_NODE]).isin(only)]
         return table
 
     def per_unit(self, metric: Metric, stratum: str = "all", only: pd.MultiIndex | None = None) -> pd.Series:
         """Return the metric of each unit of inference (rule 3), indexed by unit."""
+        if only is not None and metric.found_by_both:
+            return self._per_unit(metric, stratum, only)
+        place = metric.name, stratum  # every pair of methods asks for it again
+        if place not in self._known:
+            self._known[place] = self._per_unit(metric, stratum, None)
+        return self._known[place]
+
+    def _per_unit(self, metric: Metric, stratum: str, only: pd.MultiIndex | None) -> pd.Series:
         groups = self.rows(metric, stratum, only).groupby("unit", sort=True)
         return pd.Series({unit: metric.of_rows(rows) for unit, rows in groups}, dtype=np.float64)
 
@@ -118,12 +128,19 @@ def _by_video(run: Run) -> Run:
 
 def _read_run(folder: Path) -> Run:
     metrics = read_json(folder / "metrics.json")
+    if metrics.get("schema") != METRICS_SCHEMA:
+        raise InputError(
+            f"{folder}: metrics.json has schema {metrics.get('schema')!r}, this version reads {METRICS_SCHEMA}; "
+            "evaluate the method again."
+        )
     instances = pd.read_parquet(folder / "instances.parquet")
     keypoints = pd.read_parquet(folder / "keypoints.parquet")
     visible = keypoints[keypoints["true_x"].notna() & keypoints["true_y"].notna()]
     key = ["video", "frame", "true_instance"]
-    crowding = instances[instances["kind"] != "extra"][[*key, "crowding"]]
-    joined = visible.merge(crowding, on=key, how="left", validate="many_to_one")
+    facts = instances[instances["kind"] != "extra"][
+        [*key, "crowding", "nearest_px", "visible_share", "speed", "corrected"]
+    ]
+    joined = visible.merge(facts, on=key, how="left", validate="many_to_one")
     return Run(
         method=str(metrics["method"]),
         fold=int(metrics["fold"]),

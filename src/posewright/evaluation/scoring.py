@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from posewright.evaluation import pose_metrics
 from posewright.evaluation.average_precision import AveragePrecision, average_precision, rank_frame
+from posewright.evaluation.calibration import calibration
+from posewright.evaluation.errors import error_summary
 from posewright.evaluation.frames import FrameMatch, match_frames
 from posewright.evaluation.oks import AREA_NAME, DEFAULT_SIGMA, box_area, has_area, seen
 from posewright.evaluation.peer_form import PeerForm, PeerFrame, peer_form
@@ -18,7 +21,7 @@ from posewright.evaluation.tables import instance_table, keypoint_table
 from posewright.labels.model import LabelSet
 from posewright.shapes import PoseBatch
 
-METRICS_SCHEMA = 1
+METRICS_SCHEMA = 2
 NOT_COMPUTED_IF_INCOMPLETE = ("counts.extra", "oks.map_coco")
 
 
@@ -45,6 +48,7 @@ def evaluate_poses(
     predicted_tracks: Sequence[str | None] | None = None,
     complete: bool = True,
     sigma: float = DEFAULT_SIGMA,
+    corrected: Mapping[tuple[int, int], NDArray[np.bool_]] | None = None,
 ) -> Evaluation:
     """Score ``predicted`` against ``truth``.
 
@@ -55,11 +59,13 @@ def evaluate_poses(
         predicted_tracks: a name for each predicted row, if the method names animals.
         complete: every animal in the labelled frames is labelled, so unmatched predictions are faults.
         sigma: OKS sigma of every node.
+        corrected: which true instances of each (video, frame) began as a model's prediction; None if nobody knows.
     """
     frames, reach_px = match_frames(truth, predicted, predicted_tracks, sigma)
     unit_of = dict(units) if units is not None else {frame.key: f"v{frame.video}" for frame in truth.frames}
-    instances = instance_table(frames, truth.videos, unit_of)
-    keypoints = keypoint_table(frames, truth.skeleton.nodes, unit_of)
+    instances = instance_table(frames, truth.videos, unit_of, reach_px)
+    instances["corrected"] = _corrected(instances, corrected)
+    keypoints = keypoint_table(frames, truth.skeleton.nodes, unit_of, reach_px, sigma)
     outcomes = node_outcomes(frames, len(truth.skeleton.nodes))
     peer = _peer_form(frames, sigma)
     metrics = {
@@ -73,6 +79,9 @@ def evaluate_poses(
         "distance_capped_px": pose_metrics.capped_distance_summary(outcomes, reach_px),
         "visibility": pose_metrics.visibility(outcomes),
         "identity": _identity(frames),
+        "errors": error_summary(keypoints["error_class"], keypoints["distance_px"].notna().to_numpy(), sigma),
+        "corrected": _corrected_share(instances),
+        "calibration": calibration(keypoints, instances, complete),
         "matching": {"rule": "assignment of greatest closeness, frame by frame", "reach_px": reach_px},
         "peer_form": {name: none_if_nan(value) for name, value in asdict(peer).items()},
         "not_computed": [],
@@ -167,6 +176,23 @@ def _coco(frames: Sequence[FrameMatch], sigma: float) -> AveragePrecision:
 def _peer_form(frames: Sequence[FrameMatch], sigma: float) -> PeerForm:
     """The peer's numbers; a frame without predictions stays in, so its truth counts as missed."""
     return peer_form([PeerFrame(frame.truth, frame.predicted, frame.scores) for frame in frames], sigma)
+
+
+def _corrected(instances: pd.DataFrame, corrected: Mapping[tuple[int, int], NDArray[np.bool_]] | None) -> pd.Series:
+    """Whether each true instance was corrected, as 1, 0 or, where nobody knows, NaN."""
+    known = corrected or {}
+    keys = zip(instances["video"], instances["frame"], instances["true_instance"], strict=True)
+    values = [
+        float(known[video, frame][instance]) if instance >= 0 and (video, frame) in known else np.nan
+        for video, frame, instance in keys
+    ]
+    return pd.Series(values, index=instances.index, dtype=np.float64)
+
+
+def _corrected_share(instances: pd.DataFrame) -> dict[str, Any]:
+    """The part of the true instances that are a model's output corrected by a person (rule 10)."""
+    known = instances["corrected"].dropna()
+    return {"share": none_if_nan(float(known.mean())) if len(known) else None, "denominator": len(known)}
 
 
 def _identity(frames: Sequence[FrameMatch]) -> dict[str, Any]:

@@ -11,8 +11,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from posewright.evaluation.errors import error_classes, scales_px2
 from posewright.evaluation.frames import FrameMatch
 from posewright.evaluation.oks import Float, seen
+from posewright.evaluation.strata import covered, speeds
 from posewright.files import atomic_path
 from posewright.labels.model import VideoRef
 
@@ -38,6 +40,10 @@ INSTANCE_SCHEMA = pa.schema(
         ("n_animals", pa.int16()),
         ("nearest_px", pa.float64()),
         ("crowding", pa.int16()),
+        ("visible_share", pa.float64()),
+        ("n_covered", pa.int16()),
+        ("speed", pa.float64()),
+        ("corrected", pa.float64()),
     ]
 )
 
@@ -55,19 +61,27 @@ KEYPOINT_SCHEMA = pa.schema(
         ("y", pa.float64()),
         ("score", pa.float64()),
         ("distance_px", pa.float64()),
+        ("error_class", pa.string()),
+        ("n_covered", pa.int16()),
     ]
 )
 
 
 def instance_table(
-    frames: Sequence[FrameMatch], videos: Sequence[VideoRef], unit_of: Mapping[tuple[int, int], str]
+    frames: Sequence[FrameMatch],
+    videos: Sequence[VideoRef],
+    unit_of: Mapping[tuple[int, int], str],
+    length_px: float,
 ) -> pd.DataFrame:
     """Return one row per matched, missed and extra instance.
 
     ``n_animals`` counts the true animals of the frame; ``crowding`` counts the other true animals whose box overlaps
     this one's, ``nearest_px`` is the distance from this one's centroid to the nearest other true one (extras: from the
-    prediction to the true animals, so their crowding tells where they appear).
+    prediction to the true animals, so their crowding tells where they appear). ``visible_share`` is the part of the
+    skeleton's nodes that the truth shows, ``n_covered`` how many of these another animal's box covers, ``speed`` in
+    animal lengths (``length_px``) per frame; see `strata`.
     """
+    speed_of = speeds(frames, length_px)
     rows = [
         {
             "video": frame.video,
@@ -76,6 +90,8 @@ def instance_table(
             "unit": unit_of[frame.video, frame.frame],
             "n_animals": len(frame.truth),
             **row,
+            "corrected": float("nan"),
+            "speed": speed_of.get((frame.video, frame.frame, row["true_instance"]), float("nan")),
         }
         for frame in frames
         for row in _instance_rows(frame)
@@ -84,11 +100,25 @@ def instance_table(
 
 
 def keypoint_table(
-    frames: Sequence[FrameMatch], nodes: Sequence[str], unit_of: Mapping[tuple[int, int], str]
+    frames: Sequence[FrameMatch],
+    nodes: Sequence[str],
+    unit_of: Mapping[tuple[int, int], str],
+    length_px: float,
+    sigma: float,
 ) -> pd.DataFrame:
-    """Return one row per node of every matched or missed true instance, visible or not."""
+    """Return one row per node of every matched or missed true instance, visible or not.
+
+    ``error_class`` is that of `errors`, for a similarity of ``sigma``; ``n_covered`` is 1 where another animal's box
+    covers the node.
+    """
     parts = [
-        _keypoint_columns(frame, nodes, unit_of[frame.video, frame.frame], true, predicted)
+        {
+            **_keypoint_columns(frame, nodes, unit_of[frame.video, frame.frame], true, predicted),
+            "error_class": error_classes(
+                frame.truth, true, _found(frame, predicted), scales_px2(frame.truth, sigma, length_px)
+            ),
+            "n_covered": covered(frame.truth)[true].astype(int).tolist(),
+        }
         for frame in frames
         for true, predicted in sorted([*frame.pairs, *((true, NONE) for true in frame.missed)])
     ]
@@ -116,6 +146,8 @@ def _instance_rows(frame: FrameMatch) -> Iterator[dict[str, Any]]:
             "true_instance": int(frame.true_index[true]),
             "true_track": frame.true_tracks[true],
             "n_visible": int(seen(frame.truth[true]).sum()),
+            "visible_share": float(seen(frame.truth[true]).mean()),
+            "n_covered": int(covered(frame.truth)[true].sum()),
             **_crowding(frame.truth[true], others),
         }
         yield row | (_unpredicted() if predicted == NONE else _predicted(frame, true, predicted))
@@ -126,6 +158,8 @@ def _instance_rows(frame: FrameMatch) -> Iterator[dict[str, Any]]:
             "true_instance": NONE,
             "true_track": None,
             "n_visible": 0,
+            "visible_share": float("nan"),
+            "n_covered": 0,
             **_crowding(frame.predicted[predicted], frame.truth),
         }
 
@@ -165,12 +199,17 @@ def _distances(truth: Float, predicted: Float) -> Float:
     return np.asarray(np.linalg.norm(predicted - truth, axis=-1), dtype=np.float64)
 
 
+def _found(frame: FrameMatch, predicted: int) -> Float:
+    """Return the nodes of a prediction ``[node xy]``; NaN for none."""
+    return np.full(frame.truth.shape[1:], np.nan) if predicted == NONE else frame.predicted[predicted]
+
+
 def _keypoint_columns(
     frame: FrameMatch, nodes: Sequence[str], unit: str, true: int, predicted: int
 ) -> dict[str, Sequence[Any]]:
     n = len(nodes)
     truth = frame.truth[true]
-    found = np.full((n, 2), np.nan) if predicted == NONE else frame.predicted[predicted]
+    found = _found(frame, predicted)
     scores = np.full(n, np.nan) if predicted == NONE else frame.node_scores[predicted]
     return {
         "video": [frame.video] * n,

@@ -32,6 +32,7 @@ class Metric:
         of_rows: the number; NaN where the rows hold nothing to count.
         found_by_both: between methods, count only nodes that both found (rule 7: survivorship).
         false_positives: spoilt by animals nobody labelled (rule 8: incomplete labels).
+        in_strata: shown in every stratum too, as the primary metric always is.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Metric:
     of_rows: Callable[[pd.DataFrame], float]
     found_by_both: bool = False
     false_positives: bool = False
+    in_strata: bool = False
 
     def told(self, value: float) -> str:
         """Return a value in words."""
@@ -79,6 +81,27 @@ def _extra_per_animal(instances: pd.DataFrame) -> float:
     return (len(instances) - n_true) / n_true if n_true else float("nan")
 
 
+_ERROR_WORDS = {
+    "jitter": "places {value} of the visible body parts near the truth, but not on it",
+    "inversion": "places {value} of the visible body parts on another part of the same animal",
+    "swap": "places {value} of the visible body parts on another animal",
+    "miss": "misses {value} of the visible body parts",
+}
+
+
+def _class_share(name: str, words: str) -> Metric:
+    """The share of one class of errors (rule 14)."""
+    return Metric(
+        f"{name}_share",
+        "keypoints",
+        False,
+        "share",
+        words,
+        lambda rows: _mean(rows["error_class"] == name),
+        in_strata=name == "swap",
+    )
+
+
 _FIXED = (
     Metric(
         "coverage",
@@ -87,6 +110,7 @@ _FIXED = (
         "share",
         "finds {value} of the visible body parts",
         lambda rows: _mean(rows["distance_px"].notna()),
+        in_strata=True,
     ),
     Metric(
         "median_distance_px",
@@ -96,6 +120,7 @@ _FIXED = (
         "has a median error of {value} on the body parts it found",
         lambda rows: _quantile(rows["distance_px"], 0.5),
         found_by_both=True,
+        in_strata=True,
     ),
     Metric(
         "mean_distance_px",
@@ -148,6 +173,7 @@ _FIXED = (
         _extra_per_animal,
         false_positives=True,
     ),
+    *(_class_share(name, words) for name, words in _ERROR_WORDS.items()),
 )
 
 

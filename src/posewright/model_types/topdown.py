@@ -40,11 +40,15 @@ class TopDown:
         """Return the instances of each image; the raw score is the centroid's peak value."""
         centroids = self.locate(images)
         corners = crop_corner(centroids.points[:, 0], self.crop_size_px)
-        found = self.describe(self.crops(images, centroids.frame, corners))
+        return self.composed(centroids, self.describe(self.crops(images, centroids.frame, corners)))
+
+    def composed(self, centroids: PoseBatch, found: PoseBatch) -> PoseBatch:
+        """Return the instances ``found`` in the crops around ``centroids``, row by row, in the images' pixels."""
+        corners = crop_corner(centroids.points[:, 0], self.crop_size_px)
         poses = PoseBatch(
             points=found.points + corners[:, None, :].astype(np.float32),
             frame=centroids.frame,
-            n_frames=len(images),
+            n_frames=centroids.n_frames,
             node_scores=found.node_scores,
             raw_scores=centroids.raw_scores,
             class_probabilities=found.class_probabilities,

@@ -21,6 +21,7 @@ from posewright.config.stages import STAGE_VERSION
 from posewright.errors import InputError
 from posewright.files import digest_of, read_json, write_json
 from posewright.labels.skeleton import Skeleton
+from posewright.prediction.thresholds import read_thresholds
 from posewright.shapes import DecodeOptions
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def make_release(
     dtype: str = "float32",
     peak_threshold: float | Literal["auto"] = "auto",
     options: DecodeOptions | None = None,
+    thresholds: Path | None = None,
     gpu: bool = False,
 ) -> None:
     """Freeze trained models into a release; it appears whole or not at all.
@@ -101,14 +103,17 @@ def make_release(
         ledger: table of the names and digests of all releases ever made here.
         backend: ``auto``, ``torch`` or ``openvino``; what ``auto`` means is chosen here, once for all.
         dtype: number type.
-        peak_threshold: smallest map value that counts as a node; ``auto`` leaves that of the options.
+        peak_threshold: smallest map value that counts as a node; ``auto`` takes that of the thresholds or the options.
         options: how maps are read.
+        thresholds: ``thresholds.json`` of these models, tuned on validation frames; None leaves those of the options.
         gpu: the site predicts on GPUs, whether or not this machine has one.
 
     Raises:
         InputError: the models do not fit each other, are damaged, or the name was given to other content before.
     """
     options = options or DecodeOptions()
+    if thresholds is not None:
+        options = replace(options, **read_thresholds(thresholds))
     if peak_threshold != "auto":
         options = replace(options, peak_threshold=float(peak_threshold))
     backend = _chosen_backend(backend, gpu)

@@ -17,6 +17,7 @@ from posewright.report.gather import Results, gather
 from posewright.report.origin import origin_section
 from posewright.report.page import Page, render
 from posewright.report.proposal import proposal_section
+from posewright.report.reasons import reasons_section
 from posewright.samples.store import FrameStore
 
 
@@ -48,6 +49,7 @@ def build_report(
         methods_section(found),
         pairs_section(found),
         proposal_section(found, types),
+        reasons_section(found),
         curves_section(found),
         frames_section(found, _skeleton(found), _open_store(Path(store))),
         training_section(found),

@@ -25,6 +25,7 @@ from posewright.report.measures import (
     node_errors,
     pck_curve,
     pck_threshold_px,
+    threshold_free,
     unit_differences,
     visible_nodes,
 )
@@ -62,7 +63,9 @@ def curves_section(results: Results) -> Section:
             "How many body parts lie within a distance of their truth",
         ),
         Figure(
-            error_coverage_figure({name: error_coverage(table) for name, table in known.items()}),
+            error_coverage_figure(
+                {name: threshold_free(results.of_method(name)) or error_coverage(known[name]) for name in known}
+            ),
             "Error against coverage, by method",
             "Predictions are taken in order of their score, surest first; the mark at the end takes all of them. A "
             "lower line is better at the same coverage; a line that ends further right finds more body parts.",

@@ -42,6 +42,7 @@ KEYPOINT_COLUMNS = (
     "score",
     "distance_px",
 )
+CURVE_COLUMNS = ("coverage", "median_px", "n_visible")
 STATUS_COLUMNS = ("dataset", "release", "video", "state", "reason", "frames_expected", "frames_predicted", "message")
 
 
@@ -55,6 +56,7 @@ class Evaluation:
     metrics: Mapping[str, Any]
     instances: pd.DataFrame | None
     keypoints: pd.DataFrame | None
+    curve: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -197,6 +199,7 @@ def _evaluations(reader: Reader, folder: Path, side: str) -> Iterable[Evaluation
             metrics=reader.json(run / side / "metrics.json"),
             instances=reader.parquet(run / side / "instances.parquet", INSTANCE_COLUMNS),
             keypoints=reader.parquet(run / side / "keypoints.parquet", KEYPOINT_COLUMNS),
+            curve=reader.parquet(run / side / "curve.parquet", CURVE_COLUMNS),
         )
 
 

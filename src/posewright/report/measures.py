@@ -85,6 +85,21 @@ def error_coverage(nodes: pd.DataFrame) -> Curve:
     return Curve(counts / len(nodes), medians, len(nodes))
 
 
+def threshold_free(evaluations: Sequence[Evaluation]) -> Curve | None:
+    """Return the same of maps read at the lowest threshold, so that no chosen one ends it (rule 6); None if unknown.
+
+    Several trained models: the mean of their median errors, up to the coverage that all of them reach.
+    """
+    curves = [one.curve for one in evaluations if one.curve is not None and not one.curve.empty]
+    if not curves:
+        return None
+    low = max(float(curve["coverage"].min()) for curve in curves)
+    high = min(float(curve["coverage"].max()) for curve in curves)
+    coverage = np.linspace(low, high, _CURVE_POINTS) if low < high else np.zeros(0)
+    medians = [np.interp(coverage, curve["coverage"], curve["median_px"]) for curve in curves]
+    return Curve(coverage, np.mean(medians, axis=0), sum(int(curve["n_visible"].iloc[0]) for curve in curves))
+
+
 def node_errors(nodes: pd.DataFrame) -> list[NodeError]:
     """Return the errors of each body part, in the order of the skeleton."""
     return [
