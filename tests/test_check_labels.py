@@ -13,13 +13,12 @@ import sleap_io
 from posewright.check import check_inputs
 from posewright.check_forecast import FRAME_BYTES, NODE_BYTES, forecast, forecast_words
 from posewright.cli import check_project
-from posewright.config.project import load_project
+from posewright.config.project import PredictConfig, load_project
 from posewright.config.sheet import VideoRow
 from posewright.errors import InputProblems
 from posewright.files import read_json, write_json
 from posewright.labels.read import read_labels
 from posewright.labels.write import write_labels
-from posewright.plan import FILES_KEPT
 
 
 def check(folder: Path, **dataset: Any) -> Any:
@@ -130,7 +129,10 @@ def test_the_forecast_counts_what_will_be_made(tmp_path: Path) -> None:
     assert found["seconds"] is None
     assert "2 videos x 1 releases make 8 files and 2000 frames, about 2 MB (bytes per node" in forecast_words(found)
     assert forecast(predict(keep=["frames"]), "a", ROWS, 10, 2, tmp_path)["bytes"] == 16000
-    assert set(FILES_KEPT) == {*NODE_BYTES, *FRAME_BYTES}
+    assert set(PredictConfig().keep) == {*NODE_BYTES, *FRAME_BYTES}
+    more = forecast(predict(also_write=["nwb"]), "a", ROWS, 10, 2, tmp_path)
+    assert (more["files"], more["bytes"]) == (10, found["bytes"])
+    assert "also_write not counted" in forecast_words(more)
 
 
 def test_what_cannot_be_known_is_not_told(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from posewright.status import read_status
 NODE_BYTES = {"poses": 17, "slp": 15}
 FRAME_BYTES = {"frames": 8}  #: bytes per frame, measured likewise
 SOURCE = "bytes per node and frame as measured on tracks of two flies with 13 and 24 nodes"
+WITHOUT = ", predict.also_write not counted"
 
 
 def forecast(
@@ -51,9 +52,9 @@ def forecast(
         "releases": releases,
         "videos_of_unknown_length": len(asked) - len(known),
         "frames": n_frames,
-        "files": len(asked) * releases * (len(predict.keep) + 1),
+        "files": len(asked) * releases * (len({*predict.keep, *predict.also_write}) + 1),
         "bytes": _bytes(predict, asked, known, n_nodes, animals) * releases if n_frames and n_nodes else None,
-        "bytes_source": SOURCE,
+        "bytes_source": SOURCE + (WITHOUT if predict.also_write else ""),
         "seconds": seconds,
         "seconds_source": "batches of these releases as benchmarked here, one after the other" if seconds else None,
     }

@@ -99,7 +99,7 @@ def _images(video: VideoRef, frames: Sequence[int]) -> Iterator[tuple[int, NDArr
         if video.source is None:
             raise VideoFault("missing", f"{video.path!r} was not found")
         source = source_of(video.source)
-    elif isinstance(video.handle.filename, list):
+    elif isinstance(getattr(video.handle, "filename", None), list):
         source = Images(video.path, [Path(name) for name in video.handle.filename])
     else:
         yield from _images_of_handle(video.handle, frames)
