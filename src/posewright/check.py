@@ -20,6 +20,7 @@ from posewright.labels.read import read_labels
 from posewright.labels.recordings import groups_of
 from posewright.labels.split import Split, split_labels
 from posewright.plan import read_rows
+from posewright.prediction.checkpoints import require_checkpoints
 
 
 def check_inputs(project: ProjectConfig, dataset: str, out: Path, table: Path | None = None) -> None:
@@ -39,6 +40,7 @@ def check_inputs(project: ProjectConfig, dataset: str, out: Path, table: Path | 
     findings = Findings()
     rows = _rows(project, findings)
     recipes = used_recipes(project, findings)
+    _compare_checkpoints(project, findings)
     settings = project.datasets[dataset]
     facts: dict[str, Any] = {
         "schema": 1,
@@ -69,6 +71,12 @@ def _rows(project: ProjectConfig, findings: Findings) -> list[VideoRow]:
         return []
     sheet = Path(project.videos)
     return findings.attempt(lambda: read_rows(sheet, list(project.datasets))) or []
+
+
+def _compare_checkpoints(project: ProjectConfig, findings: Findings) -> None:
+    """Compare the models that methods come with, with their digests."""
+    sources = [model for method in project.methods.values() for model in method.models or ()]
+    findings.attempt(lambda: require_checkpoints({model.path: model.sha256 for model in sources if model.sha256}))
 
 
 # --- labels and videos ----------------------------------------------------------------------------------------------

@@ -92,6 +92,15 @@ def release_folders(wildcards, models):
     return folders(models) or (PLAN.method_folders(method) if method else [])
 
 
+def release_scores(wildcards, side):
+    """Return the metrics of a release's own models on one side of the split; none where there are no labels."""
+    made_of = PLAN.definition(wildcards.release)
+    if "method" not in made_of or wildcards.dataset not in PLAN.labelled:
+        return []
+    run = f"fold{made_of['fold']}_seed{made_of['seed']}"
+    return [f"results/{wildcards.dataset}/evaluation/{made_of['method']}/{run}/{side}/metrics.json"]
+
+
 def folders(files):
     return [str(Path(file).parent) for file in files]
 

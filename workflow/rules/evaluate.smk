@@ -32,6 +32,7 @@ rule evaluate_method:
         dataset=lambda w: PLAN.judged_dataset_json(w.dataset),
         options=PLAN.evaluation_options(),
         models=lambda w, input: folders(input.models) or PLAN.method_folders(w.method),
+        checkpoints=lambda w: PLAN.checkpoint_words(w.method),
         split=subpath(input.split, parent=True),
         ledger=untracked(lambda w: f"results/{w.dataset}/evaluation/ledger.tsv"),
         out=subpath(output.metrics, parent=True),
@@ -39,6 +40,7 @@ rule evaluate_method:
         'python "$POSEWRIGHT/scripts/store_frames.py" --if-missing --dataset {params.labels:q} --out {params.store:q}'
         " > {log:q} 2>&1; "
         'python "$POSEWRIGHT/scripts/evaluate_method.py" --method {wildcards.method:q} --models {params.models:q}'
+        " {params.checkpoints:q}"
         " --split {params.split:q} --side {wildcards.side} --store {params.store:q} --dataset {params.dataset:q}"
         " --options {params.options:q} --ledger {params.ledger:q} --out {params.out:q} >> {log:q} 2>&1"
 

@@ -1,10 +1,12 @@
-# Trained models -> the bundle that predicts videos.
+# Trained models, or a bundle from elsewhere -> the release that predicts videos.
 
 
 rule make_release:
     input:
         models=lambda w: release_models(w, "model.json"),
         checkpoints=lambda w: ancient(release_models(w, "best.ckpt")),
+        # For the model card: a release waits for its scores, but new scores of the same models do not remake it.
+        evaluation=lambda w: ancient(release_scores(w, "val")),
     output:
         release="results/{dataset}/releases/{release}/release.json",
     log:
@@ -24,9 +26,13 @@ rule make_release:
         definition=lambda w: PLAN.release_definition(w.release),
         settings=PLAN.release_settings(),
         models=lambda w, input: release_folders(w, input.models),
+        checkpoints=lambda w: PLAN.checkpoint_words(PLAN.definition(w.release).get("method")),
+        evaluations=untracked(lambda w: release_scores(w, "val") + release_scores(w, "test")),
+        bundle=untracked(lambda w: PLAN.bundle_words(w.release)),
         ledger=untracked(lambda w: f"results/{w.dataset}/releases/ledger.tsv"),
         gpu=untracked(lambda w: SITE.gpu),
     shell:
         'python "$POSEWRIGHT/scripts/make_release.py" --name {wildcards.release:q} --definition {params.definition:q}'
         " --models {params.models:q} --ledger {params.ledger:q} --settings {params.settings:q}"
+        " {params.checkpoints:q} {params.bundle:q} --evaluations {params.evaluations:q}"
         " --gpu {params.gpu} --out {output.release:q} > {log:q} 2>&1"

@@ -8,7 +8,7 @@ STAGE_VERSION: dict[str, int] = {
     "store_frames": 1,
     "plan_recipe": 1,
     "train_model": 1,
-    "make_release": 1,
+    "make_release": 2,
     "predict_videos": 1,
     "publish_video": 1,
     "collect_status": 1,

@@ -8,8 +8,7 @@ from pathlib import Path
 from posewright.files import place, read_json
 from posewright.model_types.plan import load_plan
 from posewright.prediction.backends import BackendName
-
-_COPIED = ("model.json", "best.ckpt", "training_config.yaml")
+from posewright.prediction.bundle import MODEL_FILES
 
 
 def export_model(model_folder: Path, out: Path, backend: BackendName) -> None:
@@ -23,7 +22,7 @@ def export_model(model_folder: Path, out: Path, backend: BackendName) -> None:
     Raises:
         InputError: the weights are not those that ``model.json`` names.
     """
-    for name in _COPIED:
+    for name in MODEL_FILES:
         place(model_folder / name, out / name)
     if backend == "torch":
         from posewright.networks.weights import read_weights
