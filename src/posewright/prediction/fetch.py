@@ -29,20 +29,40 @@ def fetch(source: str, sha256: str, out: Path) -> None:
             _download(source, temporary)
         else:
             _copy(Path(source), temporary)
-        found = file_digest(temporary)
-        if found != sha256:
-            raise InputError(
-                f"{source!r} has the sha256 {found}, and the config says {sha256}: it is another file, or damaged. "
-                "Ask its maker which is right, and correct the config or get the file again."
-            )
+        _require_digest(source, file_digest(temporary), sha256)
+
+
+def check_source(source: str, sha256: str) -> None:
+    """Compare a file with its digest where it lies; an address is only asked when the file is wanted.
+
+    Raises:
+        InputError: there is no such file, or it is another one.
+    """
+    if not _ADDRESS.match(source):
+        try:
+            _require_digest(source, file_digest(Path(source)), sha256)
+        except OSError as fault:
+            raise _unreadable(Path(source), fault) from None
+
+
+def _require_digest(source: str, found: str, sha256: str) -> None:
+    if found != sha256:
+        raise InputError(
+            f"{source!r} has the sha256 {found}, and the config says {sha256}: it is another file, or damaged. "
+            "Ask its maker which is right, and correct the config or get the file again."
+        )
 
 
 def _copy(source: Path, target: Path) -> None:
     try:
         shutil.copyfile(source, target)
     except OSError as fault:
-        reason = "does not exist" if isinstance(fault, FileNotFoundError) else f"cannot be read ({fault.strerror})"
-        raise InputError(f"The bundle {str(source)!r} {reason}; correct its path in the config.") from None
+        raise _unreadable(source, fault) from None
+
+
+def _unreadable(source: Path, fault: OSError) -> InputError:
+    reason = "does not exist" if isinstance(fault, FileNotFoundError) else f"cannot be read ({fault.strerror})"
+    return InputError(f"The bundle {str(source)!r} {reason}; correct its path in the config.")
 
 
 def _download(address: str, target: Path) -> None:
