@@ -22,7 +22,7 @@ from .tiny_project import ROOT, Project, write_yaml
 
 pytestmark = pytest.mark.long
 
-VIDEOS = ("recording_0", "recording_1", "recording_2")
+VIDEOS = ("recording_1", "recording_2", "recording_3")
 TYPES = ("centroid", "centered_instance")
 
 
