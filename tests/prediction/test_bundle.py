@@ -201,6 +201,13 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return bundled(folder, [model], "real")
 
 
+def test_exported_networks_have_equal_bytes_too(tmp_path: Path, real: Path) -> None:
+    (model,) = real.parents[1].glob("models/*/fold0_seed0")
+    first, again = (bundled(tmp_path / side, [model], backend="openvino") for side in ("a", "b"))
+    assert {Path(name).name for name in members(first)} > {"model.xml", "model.bin"}
+    assert first.read_bytes() == again.read_bytes()
+
+
 def bring(folder: Path, source: Path | str, sha256: str | None = None, name: str = "brought") -> Path:
     out = folder / "results" / name / "release.json"
     digest = sha256 or file_digest(Path(source))

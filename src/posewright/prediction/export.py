@@ -65,4 +65,8 @@ def _export_openvino(folder: Path) -> None:
     steps.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
     steps.input().model().set_layout(openvino.Layout("NCHW"))
     steps.input().preprocess().convert_element_type(openvino.Type.f32).scale(255.0)
-    openvino.save_model(steps.build(), folder / "model.xml", compress_to_fp16=False)
+    built = steps.build()
+    built.set_friendly_name("network")
+    for number, operation in enumerate(built.get_ordered_ops()):  # the names it gives count all that the process made
+        operation.set_friendly_name(f"{operation.get_type_name()}_{number}")
+    openvino.save_model(built, folder / "model.xml", compress_to_fp16=False)
