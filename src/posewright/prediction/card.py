@@ -119,7 +119,7 @@ def _how_good(scores: Mapping[str, Mapping[str, Any]]) -> list[str]:
     if not scores:
         return ["**Not itself evaluated.** No score of exactly these weights was there when the release was made."]
     lines = ["Of exactly these weights, on labelled frames that no training saw:", ""]
-    lines += ["| side | frames | animals found | mAP (OKS) | PCK at 5 px | median error |", "|---|---|---|---|---|---|"]
+    lines += ["| side | frames | animals found | mAP (OKS) | PCK at 5 px | median error, px |", "|---|---|---|---|---|---|"]
     for side, metrics in sorted(scores.items()):
         cells = (
             side,
@@ -127,7 +127,7 @@ def _how_good(scores: Mapping[str, Mapping[str, Any]]) -> list[str]:
             f"{_cell(metrics, 'counts', 'matched')} of {_cell(metrics, 'counts', 'true')}",
             _cell(metrics, "oks", "map"),
             _cell(metrics, "pck", "5"),
-            f"{_cell(metrics, 'distance_px', 'p50')} px",
+            _cell(metrics, "distance_px", "p50"),
         )
         lines.append(f"| {' | '.join(cells)} |")
     if "test" not in scores:
