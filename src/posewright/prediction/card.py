@@ -119,7 +119,7 @@ def _how_good(scores: Mapping[str, Mapping[str, Any]]) -> list[str]:
     if not scores:
         return ["**Not itself evaluated.** No score of exactly these weights was there when the release was made."]
     lines = ["Of exactly these weights, on labelled frames that no training saw:", ""]
-    lines += ["| side | frames | animals found | mAP (OKS) | PCK at 5 px | median error, px |", "|---|---|---|---|---|---|"]
+    lines += ["| side | frames | animals found | mAP (OKS) | PCK at 5 px | median, px |", "|---|---|---|---|---|---|"]
     for side, metrics in sorted(scores.items()):
         cells = (
             side,
