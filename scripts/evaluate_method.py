@@ -5,12 +5,16 @@ from pathlib import Path
 
 from posewright import door
 from posewright.evaluation.evaluate import evaluate_method
+from posewright.prediction.checkpoints import require_checkpoints
 
 
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--method", required=True, help="the method's name")
     words.add_argument("--models", type=Path, nargs="+", required=True, help="its model folders, in any order")
+    words.add_argument(
+        "--checkpoints", type=door.mapping, default={}, metavar="JSON", help="model folder -> sha256 of its checkpoint"
+    )
     words.add_argument("--split", type=Path, required=True, help="folder of the split")
     words.add_argument("--side", choices=("val", "test"), required=True, help="which frames; test is for the end")
     words.add_argument("--store", type=Path, required=True, help="store.json of the decoded frames")
@@ -21,6 +25,7 @@ def main() -> None:
     words.add_argument("--ledger", type=Path, help="table that remembers every use of the test frames")
     words.add_argument("--out", type=Path, required=True, help="folder for metrics, tables and predictions")
     given = words.parse_args()
+    require_checkpoints(given.checkpoints)
     evaluate_method(
         method=given.method,
         models=given.models,

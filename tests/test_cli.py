@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from posewright import cli
 from posewright.config.project import load_project
@@ -56,6 +57,26 @@ def test_check_says_what_was_found(
     assert leave("check") == 0, capsys.readouterr().err
     assert "20 labelled frames" in capsys.readouterr().out
     assert not Path("results").exists()
+
+
+def test_check_compares_bundles_and_models_from_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("here.posewright").write_bytes(b"x")
+    digest = "0" * 64
+    bundles = {name: {"bundle": f"{name}.posewright", "sha256": digest} for name in ("here", "gone")}
+    theirs = {"type": "single_instance", "models": [{"path": "no_folder", "sha256": digest}]}
+    config = {"datasets": {"mice": {}}, "methods": {"theirs": theirs}, "releases": bundles}
+    Path("config.yaml").write_text(yaml.safe_dump(config))
+    assert leave("check", "--config", "config.yaml") == 2
+    told = capsys.readouterr().err
+    assert "'here.posewright' has the sha256" in told and "'gone.posewright' does not exist" in told
+    assert "there is no such folder" in told
+    Path("results/mice/releases/here").mkdir(parents=True)
+    Path("results/mice/releases/here/release.json").write_text("{}")  # brought here before
+    assert leave("check", "--config", "config.yaml") == 2
+    assert "here.posewright" not in capsys.readouterr().err
 
 
 def test_run_hands_its_words_to_snakemake(

@@ -101,3 +101,21 @@ def test_other_first_weights_are_another_training_wherever_they_lie(folder: Path
     assert plan().recipe_identity("pose") == before
     Path("moved.ckpt").write_bytes(b"others")
     assert plan().recipe_identity("pose") != before
+
+
+def test_a_bundle_is_what_its_digest_says_wherever_it_lies(folder: Path) -> None:
+    one, other = ({"bundle": place, "sha256": "a" * 64} for place in ("here.posewright", "https://there/x.posewright"))
+    plans = [plan(releases={"brought": made}, predict={"releases": ["brought"]}) for made in (one, other)]
+    assert plans[0].release_definition("brought") == plans[1].release_definition("brought")
+    assert plans[1].bundle_words("brought") == ["--bundle", "https://there/x.posewright"]
+    assert plans[0].releases_of("mouse") == ["brought"]  # no labels are needed for it
+    assert plans[0].bundle_words("dev-one") == []
+    with pytest.raises(InputError, match="has no labels"):
+        plan().releases_of("mouse")
+
+
+def test_models_with_a_digest_are_compared_with_it(folder: Path) -> None:
+    models = [{"path": "a", "sha256": "b" * 64}, {"path": "c"}]
+    here = plan(methods={**CONFIG["methods"], "theirs": {"type": "topdown", "models": models}})
+    assert here.checkpoint_words("theirs") == ["--checkpoints", json.dumps({"a": "b" * 64}, separators=(",", ":"))]
+    assert here.checkpoint_words("one") == here.checkpoint_words(None) == []

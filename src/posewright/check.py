@@ -25,7 +25,9 @@ from posewright.labels.part import Part
 from posewright.labels.read import join_parts, read_parts
 from posewright.labels.recordings import groups_of
 from posewright.labels.split import Split, split_labels
-from posewright.plan import read_rows
+from posewright.plan import read_rows, release_file
+from posewright.prediction.checkpoints import require_checkpoints
+from posewright.prediction.fetch import check_source
 
 
 def check_inputs(project: ProjectConfig, dataset: str, out: Path, table: Path | None = None) -> None:
@@ -45,6 +47,8 @@ def check_inputs(project: ProjectConfig, dataset: str, out: Path, table: Path | 
     findings = Findings()
     rows = _rows(project, findings)
     recipes = used_recipes(project, findings)
+    _compare_checkpoints(project, findings)
+    _compare_bundles(project, dataset, findings)
     settings = project.datasets[dataset]
     facts: dict[str, Any] = {
         "schema": 1,
@@ -82,6 +86,19 @@ def _rows(project: ProjectConfig, findings: Findings) -> list[VideoRow]:
         return []
     sheet = Path(project.videos)
     return findings.attempt(lambda: read_rows(sheet, list(project.datasets))) or []
+
+
+def _compare_checkpoints(project: ProjectConfig, findings: Findings) -> None:
+    """Compare the models that methods come with, with their digests."""
+    sources = [model for method in project.methods.values() for model in method.models or ()]
+    findings.attempt(lambda: require_checkpoints({model.path: model.sha256 for model in sources if model.sha256}))
+
+
+def _compare_bundles(project: ProjectConfig, dataset: str, findings: Findings) -> None:
+    """Compare the bundles that are still to be brought here, with their digests."""
+    for name, made in project.releases.items():
+        if made.bundle and made.sha256 and not Path(release_file(dataset, name)).exists():
+            findings.attempt(lambda made=made: check_source(made.bundle, made.sha256))  # type: ignore[misc]
 
 
 # --- labels and videos ----------------------------------------------------------------------------------------------

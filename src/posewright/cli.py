@@ -1,4 +1,4 @@
-"""The console: ``posewright check | run | status | export | init``."""
+"""The console: ``posewright check | run | status | predict | export | init``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ def _command(arguments: Sequence[str] | None) -> int:
     export = commands.add_parser("export", help="write published poses in formats of other tools, beside them")
     export.add_argument("folders", type=Path, nargs="+", help="results/<dataset>/videos/<release>/<video>")
     export.add_argument("--as", dest="formats", nargs="+", required=True, metavar="FORMAT", choices=EXPORTS)
+    _add_predict(commands.add_parser("predict", help="predict videos with models or a bundle, without a project"))
 
     init = commands.add_parser("init", help="write a project folder to start from")
     init.add_argument("folder", type=Path)
@@ -63,6 +64,8 @@ def _command(arguments: Sequence[str] | None) -> int:
         return show_status(given.table)
     if given.command == "export":
         return export_poses(given.folders, given.formats)
+    if given.command == "predict":
+        return predict_files(given)
     return init_project(given.folder)
 
 
@@ -140,6 +143,70 @@ def export_poses(folders: Sequence[Path], words: Sequence[str]) -> int:
         status = read_json(folder / "status.json")
         write_formats(folder, words, str(status["video"]), str(status["key"]))
     return 0
+
+
+def _add_predict(words: argparse.ArgumentParser) -> None:
+    words.add_argument("videos", type=Path, nargs="+", metavar="VIDEO")
+    words.add_argument(
+        "--models", type=Path, nargs="+", required=True, metavar="MODEL", help="one or two model folders, or one bundle"
+    )
+    words.add_argument("--out", type=Path, required=True, help="folder for the results, one below it for each video")
+    words.add_argument("--n-animals", type=_from(1), metavar="N", help="never more tracks than that (default: any)")
+    words.add_argument("--start", type=_from(0), default=0, metavar="FRAME", help="first frame (default: %(default)s)")
+    words.add_argument("--stop", type=_from(1), metavar="FRAME", help="frame to stop before (default: the end)")
+    words.add_argument("--roi", type=_roi, metavar="X0,Y0,X1,Y1", help="part of the image, in whole pixels")
+    words.add_argument("--backend", choices=("auto", "torch", "openvino"), help="what runs the networks of folders")
+    words.add_argument("--peak-threshold", type=_part, metavar="T", help="smallest map value that counts, 0 to 1")
+    words.add_argument("--threads", type=_from(1), metavar="N", help="threads of the networks")
+    words.add_argument("--no-tracking", action="store_true", help="do not join instances to tracks")
+
+
+def _from(least: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if int(text) < least:
+            raise ValueError(text)
+        return int(text)
+
+    number.__name__ = f"whole number from {least}"  # what argparse calls it
+    return number
+
+
+def _part(text: str) -> float:
+    if not 0.0 <= float(text) <= 1.0:
+        raise ValueError(text)
+    return float(text)
+
+
+def _roi(text: str) -> tuple[int, int, int, int]:
+    x0, y0, x1, y1 = (int(side) for side in text.split(","))
+    if not (0 <= x0 < x1 and 0 <= y0 < y1):
+        raise ValueError(text)
+    return x0, y0, x1, y1
+
+
+def predict_files(given: argparse.Namespace) -> int:
+    """Predict videos with models or a bundle; the exit code says whether all gave poses."""
+    from posewright.predict import Wishes, predict  # opens videos and networks: heavy, and needed here only
+
+    if given.stop is not None and given.stop <= given.start:
+        raise InputError(f"--stop {given.stop} does not lie behind --start {given.start}; correct one of them.")
+    wishes = Wishes(
+        n_animals=given.n_animals,
+        start=given.start,
+        stop=given.stop,
+        roi=given.roi,
+        tracking=not given.no_tracking,
+        backend=given.backend,
+        peak_threshold=given.peak_threshold,
+        threads=given.threads,
+    )
+    failed = False
+    for status in predict(given.videos, given.models, given.out, wishes):
+        failed |= status["state"] == "failed"
+        said = f": {status['reason']}, {status['message']}" if status["reason"] else ""
+        frames = f"{status['frames_predicted']} of {status['frames_expected']} frames"
+        print(f"{given.out / status['video']}: {status['state']}, {frames}{said}", flush=True)
+    return TOO_MANY_FAILED if failed else 0
 
 
 def init_project(folder: Path) -> int:

@@ -232,6 +232,12 @@ class Plan:
         """Return the model folders that a method comes with; none when it is trained here."""
         return [str(model.path) for model in self.project.methods[method].models or ()]
 
+    def checkpoint_words(self, method: str | None) -> list[str]:
+        """Return the words that have models from elsewhere compared with their digests; none where none are given."""
+        models = (self.project.methods[method].models if method else None) or ()
+        digests = {model.path: model.sha256 for model in models if model.sha256}
+        return ["--checkpoints", canonical_json(digests)] if digests else []
+
     def seeds_of(self, method: str) -> list[int]:
         """Return the seeds to score a method at: models that are not trained here have no seed, so the first stands."""
         return list(self.project.seeds) if self.method_recipes(method) else list(self.project.seeds)[:1]
@@ -291,16 +297,19 @@ class Plan:
         """
         releases = list(self.project.predict.releases) if self.video_ids(dataset) else []
         for release in releases:
-            if dataset not in self.labelled and not Path(release_file(dataset, release)).exists():
+            trained = self.method_recipes(method) if (method := self.definition(release).get("method")) else []
+            if trained and dataset not in self.labelled and not Path(release_file(dataset, release)).exists():
                 raise InputError(
-                    f"dataset {dataset} has no labels, so the release {release} cannot be trained for it; put a "
-                    f"finished release in {Path(release_file(dataset, release)).parent}, or give the dataset labels."
+                    f"dataset {dataset} has no labels, so the release {release} cannot be trained for it; name a "
+                    f"bundle (releases.{release}.bundle and sha256), or give the dataset labels."
                 )
         return releases
 
     def definition(self, release: str) -> dict[str, Any]:
-        """Return what a release is made of: method, fold and seed."""
+        """Return what a release is made of: method, fold and seed, or a bundle, wherever it lies."""
         declared = self.project.releases.get(release)
+        if declared is not None and declared.bundle is not None:
+            return {"sha256": declared.sha256}
         if declared is not None:
             return {"method": declared.method, "fold": declared.fold, "seed": declared.seed}
         return {"method": release.removeprefix(WORKING), "fold": 0, "seed": self.project.seeds[0]}
@@ -327,6 +336,11 @@ class Plan:
     def release_definition(self, release: str) -> str:
         """Return a release's definition as JSON."""
         return canonical_json(self.definition(release))
+
+    def bundle_words(self, release: str) -> list[str]:
+        """Return the words that say where a release's bundle lies; none when it is made here."""
+        declared = self.project.releases.get(release)
+        return ["--bundle", declared.bundle] if declared is not None and declared.bundle is not None else []
 
     def release_settings(self) -> str:
         """Return what is chosen once per release: where and how its models run."""
@@ -369,7 +383,6 @@ def _refuse_unavailable(project: ProjectConfig) -> None:
     asked = {
         "predict.chunk_frames": project.predict.chunk_frames is not None,
         f"predict.dtype {project.predict.dtype}": project.predict.dtype != "float32",
-        **{f"releases.{name}.bundle": made.bundle is not None for name, made in project.releases.items()},
     }
     found = [key for key, is_asked in asked.items() if is_asked]
     if found:

@@ -26,6 +26,10 @@ def freeze(tmp_path: Path, name: str, models: list[Path], **settings: Any) -> Re
     return read_release(out)
 
 
+def folder_of(release: Release) -> Path:
+    return release.bundle.parent
+
+
 def everything(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
@@ -33,13 +37,13 @@ def everything(folder: Path) -> dict[str, bytes]:
 def test_a_release_holds_all_it_needs(tmp_path: Path, make_model: MakeModel) -> None:
     models = [make_model("finder", "centroid", weights="c"), make_model("posture", "centered_instance", weights="i")]
     release = freeze(tmp_path, "flies", models, peak_threshold=0.3)
-    assert [folder.name for folder in release.models] == ["0_finder", "1_posture"]
-    for model, folder in zip(models, release.models, strict=True):
+    assert release.models == ("0_finder", "1_posture")
+    for model, folder in zip(models, release.unpacked(tmp_path / "work"), strict=True):
         for name in ("best.ckpt", "model.json", "training_config.yaml"):
             assert (folder / name).read_bytes() == (model / name).read_bytes()
     assert release.options == DecodeOptions(peak_threshold=0.3)
     assert release.skeleton.nodes == ("middle", "left", "never")
-    value = read_json(release.folder / "release.json")
+    value = read_json(folder_of(release) / "release.json")
     assert (value["name"], value["definition"], value["split_digest"]) == ("flies", DEFINITION, "split")
     cards = [read_json(model / "model.json") for model in models]
     assert [model["weights_sha256"] for model in value["models"]] == [card["weights_sha256"] for card in cards]
@@ -68,19 +72,19 @@ def test_equal_weights_have_one_digest_under_any_name(tmp_path: Path, make_model
 
 def test_a_release_never_changes(tmp_path: Path, make_model: MakeModel) -> None:
     release = freeze(tmp_path, "flies", [make_model()])
-    before = everything(release.folder)
+    before = everything(folder_of(release))
     freeze(tmp_path, "flies", [make_model()])
     with pytest.raises(InputError, match=r"'flies' was made before .* new name"):
         freeze(tmp_path, "flies", [make_model(weights="new")])
-    assert everything(release.folder) == before
+    assert everything(folder_of(release)) == before
 
 
 def test_a_lost_release_comes_back_as_it_was_or_not_at_all(tmp_path: Path, make_model: MakeModel) -> None:
     release = freeze(tmp_path, "flies", [make_model()])
-    (release.folder / "release.json").unlink()
+    (folder_of(release) / "release.json").unlink()
     with pytest.raises(InputError, match="new name"):
         freeze(tmp_path, "flies", [make_model(weights="new")])
-    assert not (release.folder / "release.json").exists()
+    assert not (folder_of(release) / "release.json").exists()
     assert freeze(tmp_path, "flies", [make_model(weights="w")]).digest == release.digest
     assert read_ledger(tmp_path / "releases" / "ledger.tsv") == {"flies": release.digest}
 
@@ -88,7 +92,8 @@ def test_a_lost_release_comes_back_as_it_was_or_not_at_all(tmp_path: Path, make_
 def test_a_working_release_may_change_and_leaves_nothing_behind(tmp_path: Path, make_model: MakeModel) -> None:
     freeze(tmp_path, "dev-dots", [make_model("a", "centroid"), make_model("b")])
     release = freeze(tmp_path, "dev-dots", [make_model("c", weights="new")])
-    assert sorted(os.listdir(release.folder)) == ["0_c", "release.json"]
+    assert sorted(os.listdir(folder_of(release))) == ["dev-dots.posewright", "release.json"]
+    assert release.models == ("0_c",)
     assert read_ledger(tmp_path / "releases" / "ledger.tsv") == {}
 
 
@@ -98,7 +103,7 @@ def test_a_release_that_fails_is_none(tmp_path: Path, make_model: MakeModel) -> 
     (broken / "training_config.yaml").unlink()
     with pytest.raises(FileNotFoundError):
         freeze(tmp_path, "dev-dots", [broken])
-    assert sorted(os.listdir(tmp_path / "releases" / "dev-dots")) == ["0_a"]
+    assert os.listdir(tmp_path / "releases" / "dev-dots") == ["dev-dots.posewright"]
 
 
 def test_damaged_weights_make_no_release(tmp_path: Path, make_model: MakeModel) -> None:

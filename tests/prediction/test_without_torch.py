@@ -46,7 +46,7 @@ predict_videos(
     out / "manifest.json", tracker_for,
 )
 release, store = read_release(Path(given["release"])), FrameStore(Path(given["store"]))
-estimator = load_estimator(release.models, release.options)  # auto
+estimator = load_estimator(release.unpacked(out / "releases"), release.options)  # auto
 assert predict_labelled(estimator, store, store.keys).n_frames == len(store.keys)
 assert not MISSING & {name.partition(".")[0] for name in sys.modules}
 """

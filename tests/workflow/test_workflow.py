@@ -134,6 +134,21 @@ def test_a_dataset_without_labels_predicts_with_a_release_that_exists(fresh: Pro
     assert fresh.dry_run().rules == {"predict_videos", "publish_video", "collect_status"}
 
 
+def test_a_dataset_without_labels_predicts_with_a_bundle(fresh: Project) -> None:
+    bundle = {"bundle": "from a colleague/the flies.posewright", "sha256": "0" * 64}
+    only = {"datasets": {"flies": {}}, "methods": {}, "recipes": {}, "predict": {"releases": ["brought"]}}
+    fresh.change_config(**only, releases={"brought": bundle})
+    assert fresh.dry_run().rules == {"make_release", "predict_videos", "publish_video", "collect_status"}
+    release = fresh.folder / "results/flies/releases/brought/release.json"
+    release.parent.mkdir(parents=True)
+    release.write_text('{"definition": {"sha256": "' + "0" * 64 + '"}}')
+    fresh.change_config(releases={"brought": {**bundle, "bundle": "elsewhere.posewright"}})
+    assert fresh.dry_run().rules == {"predict_videos", "publish_video", "collect_status"}
+    fresh.change_config(releases={"brought": {**bundle, "sha256": "1" * 64}})
+    done = fresh.snakemake("--dry-run")
+    assert done.code != 0 and "releases never change" in done.text and "Traceback" not in done.text
+
+
 def test_videos_go_to_the_dataset_their_row_names(fresh: Project) -> None:
     flies = fresh.config["datasets"]["flies"]
     fresh.change_config(datasets={"flies": flies, "mice": flies})

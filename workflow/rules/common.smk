@@ -92,19 +92,26 @@ def thresholds(dataset, method, fold, seed):
 
 
 def release_thresholds(wildcards):
-    """Return the thresholds that go into a release; none when it is made from a bundle."""
+    """Return the thresholds that go into a release; none when it is made from a bundle, or where there are no labels."""
     made_of = PLAN.definition(wildcards.release)
-    return (
-        thresholds(wildcards.dataset, made_of["method"], made_of["fold"], made_of["seed"])
-        if "method" in made_of
-        else []
-    )
+    if "method" not in made_of or wildcards.dataset not in PLAN.labelled:
+        return []
+    return thresholds(wildcards.dataset, made_of["method"], made_of["fold"], made_of["seed"])
 
 
 def release_folders(wildcards, models):
     """Return the model folders that go into a release: trained here, or those that the method comes with."""
     method = PLAN.definition(wildcards.release).get("method")
     return folders(models) or (PLAN.method_folders(method) if method else [])
+
+
+def release_scores(wildcards, side):
+    """Return the metrics of a release's own models on one side of the split; none where there are no labels."""
+    made_of = PLAN.definition(wildcards.release)
+    if "method" not in made_of or wildcards.dataset not in PLAN.labelled:
+        return []
+    run = f"fold{made_of['fold']}_seed{made_of['seed']}"
+    return [f"results/{wildcards.dataset}/evaluation/{made_of['method']}/{run}/{side}/metrics.json"]
 
 
 def folders(files):

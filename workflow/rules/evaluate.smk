@@ -38,6 +38,7 @@ rule evaluate_method:
         files=untracked(lambda w: PLAN.label_files(w.dataset)),
         thresholds=lambda w, input: ["--thresholds", str(input.thresholds)] if input.thresholds else [],
         models=lambda w, input: folders(input.models) or PLAN.method_folders(w.method),
+        checkpoints=lambda w: PLAN.checkpoint_words(w.method),
         split=subpath(input.split, parent=True),
         ledger=untracked(lambda w: f"results/{w.dataset}/evaluation/ledger.tsv"),
         out=subpath(output.metrics, parent=True),
@@ -45,6 +46,7 @@ rule evaluate_method:
         'python "$POSEWRIGHT/scripts/store_frames.py" --if-missing --dataset {params.labels:q} --out {params.store:q}'
         " > {log:q} 2>&1; "
         'python "$POSEWRIGHT/scripts/evaluate_method.py" --method {wildcards.method:q} --models {params.models:q}'
+        " {params.checkpoints:q}"
         " --split {params.split:q} --side {wildcards.side} --store {params.store:q} --dataset {params.dataset:q}"
         " --labels {params.files:q} --options {params.options:q} {params.thresholds:q} --ledger {params.ledger:q} --out {params.out:q} >> {log:q} 2>&1"
 

@@ -1,4 +1,4 @@
-# Trained models -> the bundle that predicts videos.
+# Trained models, or a bundle from elsewhere -> the release that predicts videos.
 
 
 rule make_release:
@@ -6,6 +6,8 @@ rule make_release:
         models=lambda w: release_models(w, "model.json"),
         checkpoints=lambda w: ancient(release_models(w, "best.ckpt")),
         thresholds=release_thresholds,
+        # For the model card: a release waits for its scores, but new scores of the same models do not remake it.
+        evaluation=lambda w: ancient(release_scores(w, "val")),
     output:
         release="results/{dataset}/releases/{release}/release.json",
     log:
@@ -26,9 +28,13 @@ rule make_release:
         settings=PLAN.release_settings(),
         models=lambda w, input: release_folders(w, input.models),
         thresholds=lambda w, input: ["--thresholds", str(input.thresholds)] if input.thresholds else [],
+        checkpoints=lambda w: PLAN.checkpoint_words(PLAN.definition(w.release).get("method")),
+        evaluations=untracked(lambda w: release_scores(w, "val") + release_scores(w, "test")),
+        bundle=untracked(lambda w: PLAN.bundle_words(w.release)),
         ledger=untracked(lambda w: f"results/{w.dataset}/releases/ledger.tsv"),
         gpu=untracked(lambda w: SITE.gpu),
     shell:
         'python "$POSEWRIGHT/scripts/make_release.py" --name {wildcards.release:q} --definition {params.definition:q}'
         " --models {params.models:q} --ledger {params.ledger:q} --settings {params.settings:q}"
-        " {params.thresholds:q} --gpu {params.gpu} --out {output.release:q} > {log:q} 2>&1"
+        " {params.thresholds:q} {params.checkpoints:q} {params.bundle:q} --evaluations {params.evaluations:q}"
+        " --gpu {params.gpu} --out {output.release:q} > {log:q} 2>&1"

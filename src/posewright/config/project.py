@@ -143,7 +143,7 @@ class ModelSource(Section):
     path: str
     """Model folder, of Posewright or of the peer."""
     sha256: Sha256 | None = None
-    """Digest of its checkpoint; null: not checked."""
+    """Digest of its `best.ckpt`, compared whenever it is used; null: not checked."""
 
 
 class MethodConfig(Section):
@@ -183,9 +183,9 @@ class ReleaseConfig(Section):
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed it was trained with."""
     bundle: str | None = None
-    """Instead of a method: path or URL of a release's bundle."""
+    """Instead of a method: path or http(s) address of a bundle (`<name>.posewright`) made elsewhere."""
     sha256: Sha256 | None = None
-    """Digest of the bundle."""
+    """Digest of the bundle, as `sha256sum` gives it; it says what the release is, wherever the file lies."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,17 +42,17 @@ def predict_videos(
     """Predict videos and write the manifest that says where each product lies.
 
     Args:
-        release: a ``release.json``.
+        release: a ``release.json``, or a bundle.
         videos: rows of the sheet.
         settings: the section ``predict`` of the configuration, resolved.
         work: undeclared work folder of prediction; the products go to ``products`` in it.
         published: folder of this release's published videos.
         manifest: the JSON file to write, when all videos have a state.
         make_tracker: gives a video its own tracker, by the setting ``tracker``, or None for none.
-        open_estimator: loads the models, at most once; by default from the release's bundle.
+        open_estimator: loads the models, at most once; by default from the release's bundle, unpacked in ``work``.
     """
     opened = read_release(release)
-    batch = _Batch(opened, settings, work, published, make_tracker, open_estimator or _load)
+    batch = _Batch(opened, settings, work, published, make_tracker, open_estimator or partial(_load, work))
     entries: dict[str, Any] = {}
     provenance: dict[str, Any] = {}
     for row in videos:
@@ -149,7 +150,7 @@ def _published_status(folder: Path, key: str) -> Status | None:
     return found[0] if found is not None and found[1] == key else None
 
 
-def _load(release: Release) -> Estimator:
+def _load(work: Path, release: Release) -> Estimator:
     from posewright.prediction.estimator import load_estimator
 
-    return load_estimator(release.models, release.options, release.backend)
+    return load_estimator(release.unpacked(work / "releases"), release.options, release.backend)

@@ -8,8 +8,7 @@ from pathlib import Path
 from posewright.files import place, read_json
 from posewright.model_types.plan import load_plan
 from posewright.prediction.backends import BackendName
-
-_COPIED = ("model.json", "best.ckpt", "training_config.yaml")
+from posewright.prediction.bundle import MODEL_FILES
 
 
 def export_model(model_folder: Path, out: Path, backend: BackendName) -> None:
@@ -23,7 +22,7 @@ def export_model(model_folder: Path, out: Path, backend: BackendName) -> None:
     Raises:
         InputError: the weights are not those that ``model.json`` names.
     """
-    for name in _COPIED:
+    for name in MODEL_FILES:
         place(model_folder / name, out / name)
     if backend == "torch":
         from posewright.networks.weights import read_weights
@@ -66,4 +65,8 @@ def _export_openvino(folder: Path) -> None:
     steps.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
     steps.input().model().set_layout(openvino.Layout("NCHW"))
     steps.input().preprocess().convert_element_type(openvino.Type.f32).scale(255.0)
-    openvino.save_model(steps.build(), folder / "model.xml", compress_to_fp16=False)
+    built = steps.build()
+    built.set_friendly_name("network")
+    for number, operation in enumerate(built.get_ordered_ops()):  # the names it gives count all that the process made
+        operation.set_friendly_name(f"{operation.get_type_name()}_{number}")
+    openvino.save_model(built, folder / "model.xml", compress_to_fp16=False)

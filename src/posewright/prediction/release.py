@@ -1,8 +1,9 @@
 """Releases: frozen bundles of everything that predicts a video.
 
-A release is a folder: ``release.json`` and one folder ``<k>_<recipe>/`` for each model. ``release.json`` is written
-last; a folder without it is no release. Its digest covers what decides the poses and not the name, so two releases of
-the same weights share their products.
+A release is two files: the bundle ``<name>.posewright``, which is all of it, and beside it a small ``release.json``
+that says what the bundle is and carries its digest. ``release.json`` is written last; without it there is no release.
+The release's own digest covers what decides the poses and not the name, so two releases of the same weights share their
+products.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -19,21 +19,26 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from posewright.config.stages import STAGE_VERSION
 from posewright.errors import InputError
-from posewright.files import digest_of, read_json, write_json
+from posewright.files import digest_of, file_digest, read_json, write_json, write_text
 from posewright.labels.skeleton import Skeleton
+from posewright.prediction.bundle import CARD, PROVENANCE, SCHEMA, SUFFIX, read_manifest, unpacked, write_bundle
+from posewright.prediction.card import model_card, provenance_of, scores_of
+from posewright.prediction.fetch import fetch
 from posewright.prediction.thresholds import read_thresholds
 from posewright.shapes import DecodeOptions
 
 if TYPE_CHECKING:
     from posewright.prediction.backends import BackendName
+    from posewright.prediction.contracts import Estimator
 
-SCHEMA = 1
 WORKING_PREFIX = "dev-"
 
 #: The model type whose single node is none of the animal's.
 _FINDS_CENTROIDS = "centroid"
 #: What a model's card tells of its making; the rest of it decides what the model answers.
 _OF_THE_MAKING = ("seed", "split_digest", "training")
+#: What ``release.json`` says of the bundle's content.
+_CONTENT = ("models", "skeleton", "options", "backend", "dtype", "split_digest", "stages")
 _STAGES = ("train_model", "make_release", "predict_videos")
 _LEDGER_HEAD = "name\tdigest\n"
 
@@ -44,8 +49,9 @@ class Release:
 
     Attributes:
         name: its name; not part of the digest.
-        folder: where ``release.json`` lies.
-        models: its model folders.
+        bundle: the file that holds it.
+        bundle_sha256: digest of that file.
+        models: names of its model folders in the bundle.
         skeleton: the body parts it finds.
         options: how maps are read.
         backend: ``torch`` or ``openvino``.
@@ -54,30 +60,62 @@ class Release:
     """
 
     name: str
-    folder: Path
-    models: tuple[Path, ...]
+    bundle: Path
+    bundle_sha256: str
+    models: tuple[str, ...]
     skeleton: Skeleton
     options: DecodeOptions
     backend: BackendName
     dtype: str
     digest: str
 
+    def unpacked(self, into: Path) -> tuple[Path, ...]:
+        """Return its model folders, unpacked below ``into``, once for all who need them."""
+        return unpacked(self.bundle, self.bundle_sha256, self.models, into)
+
 
 def read_release(path: Path) -> Release:
-    """Read a ``release.json``."""
+    """Read a ``release.json`` or a bundle.
+
+    Raises:
+        InputError: it is no release, is damaged, or needs another version.
+    """
+    if path.suffix != ".json":
+        return _release(read_manifest(path), path, file_digest(path))
     value = read_json(path)
     if value.get("schema") != SCHEMA:
         raise InputError(f"{str(path)!r} is no release of schema {SCHEMA}; make it again or update posewright.")
-    return Release(
-        name=value["name"],
-        folder=path.parent,
-        models=tuple(path.parent / model["folder"] for model in value["models"]),
-        skeleton=Skeleton.from_json(value["skeleton"]),
-        options=DecodeOptions(**value["options"]),
-        backend=cast("BackendName", value["backend"]),
-        dtype=value["dtype"],
-        digest=value["digest"],
-    )
+    return _release(value, path.with_name(value["bundle"]["file"]), value["bundle"]["sha256"])
+
+
+def _release(value: Mapping[str, Any], bundle: Path, sha256: str) -> Release:
+    """Return the release that a manifest tells of."""
+    try:
+        release = Release(
+            name=str(value["name"]),
+            bundle=bundle,
+            bundle_sha256=sha256,
+            models=tuple(model["folder"] for model in value["models"]),
+            skeleton=Skeleton.from_json(value["skeleton"]),
+            options=DecodeOptions(**value["options"]),
+            backend=cast("BackendName", value["backend"]),
+            dtype=value["dtype"],
+            digest=value["digest"],
+        )
+        digest = digest_of(_science({key: value[key] for key in _CONTENT}))
+    except (AttributeError, KeyError, TypeError) as fault:
+        raise InputError(
+            f"What {str(bundle)!r} says of itself cannot be read ({fault!r}); use the version of Posewright that wrote "
+            "it, or get it again from where it came."
+        ) from None
+    if release.backend not in ("torch", "openvino") or release.dtype not in ("float32", "bfloat16", "float16"):
+        raise InputError(
+            f"{str(bundle)!r} runs with {release.backend!r} in {release.dtype!r}, which this version does not know; "
+            "use the version of Posewright that wrote it."
+        )
+    if digest != release.digest:
+        raise InputError(f"{str(bundle)!r} was changed after it was made; get it again from where it came.")
+    return release
 
 
 def make_release(
@@ -92,6 +130,7 @@ def make_release(
     options: DecodeOptions | None = None,
     thresholds: Path | None = None,
     gpu: bool = False,
+    evaluations: Sequence[Path] = (),
 ) -> None:
     """Freeze trained models into a release; it appears whole or not at all.
 
@@ -99,7 +138,7 @@ def make_release(
         name: the release's name; ``dev-…`` for a working release, which may be made again with other content.
         definition: method, fold and seed it was made from.
         models: model folders, in the order of the method's recipes.
-        out: the ``release.json`` to write.
+        out: the ``release.json`` to write; the bundle is written beside it.
         ledger: table of the names and digests of all releases ever made here.
         backend: ``auto``, ``torch`` or ``openvino``; what ``auto`` means is chosen here, once for all.
         dtype: number type.
@@ -107,10 +146,13 @@ def make_release(
         options: how maps are read.
         thresholds: ``thresholds.json`` of these models, tuned on validation frames; None leaves those of the options.
         gpu: the site predicts on GPUs, whether or not this machine has one.
+        evaluations: ``metrics.json`` files for the model card, there or not; those of other weights are left out.
 
     Raises:
         InputError: the models do not fit each other, are damaged, or the name was given to other content before.
     """
+    from posewright.prediction.export import export_model
+
     options = options or DecodeOptions()
     if thresholds is not None:
         options = replace(options, **read_thresholds(thresholds))
@@ -119,22 +161,77 @@ def make_release(
     backend = _chosen_backend(backend, gpu)
     content = _content(models, backend, dtype, options)
     digest = digest_of(_science(content))
-    if not name.startswith(WORKING_PREFIX):
-        _require_new_or_same(name, digest, out, ledger)
-        if out.exists():
-            _enter_in_ledger(name, digest, ledger)  # where an earlier run ended just before this line
-            return
+    if _stands(name, digest, out, ledger):
+        return
     out.parent.mkdir(parents=True, exist_ok=True)
     out.unlink(missing_ok=True)  # from here on, and until the end, there is no release
-    build = Path(tempfile.mkdtemp(dir=out.parent, prefix=".build."))
+    manifest = {"schema": SCHEMA, "name": name, "definition": dict(definition), "digest": digest, **content}
+    folders = {entry["folder"]: folder for entry, folder in zip(content["models"], models, strict=True)}
+    scores = scores_of(evaluations, [entry["weights_sha256"] for entry in content["models"]])
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".build.") as build:
+        for entry, folder in folders.items():
+            export_model(folder, Path(build, entry), backend)
+        cards = [_card(folder) for folder in models]
+        write_text(Path(build, CARD), model_card(manifest, cards, scores))
+        write_json(Path(build, PROVENANCE), provenance_of(folders))
+        write_bundle(_beside(out, name), Path(build), manifest)
+    _finish(manifest, _beside(out, name), out, ledger)
+
+
+def import_release(name: str, definition: Mapping[str, Any], source: str, sha256: str, out: Path, ledger: Path) -> None:
+    """Bring a release here from a bundle made elsewhere, after a look at everything in it.
+
+    Args:
+        name: what it is called here.
+        definition: what the config says of it.
+        source: path or address of the bundle.
+        sha256: digest that it must have.
+        out: the ``release.json`` to write; the bundle is copied beside it.
+        ledger: table of the names and digests of all releases ever made here.
+
+    Raises:
+        InputError: the bundle is not there, is another one, is damaged or hostile, or cannot run here.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".import.") as folder:
+        brought = Path(folder, _beside(out, name).name)
+        fetch(source, sha256, brought)
+        release = read_release(brought)
+        try_out(release, Path(folder, "models"))
+        if _stands(name, release.digest, out, ledger):
+            return
+        manifest = read_manifest(brought)
+        brought.replace(_beside(out, name))
+    made_of = {"name": manifest["name"], "definition": manifest["definition"]}
+    here = {**manifest, "name": name, "definition": dict(definition), "origin": made_of}
+    _finish(here, _beside(out, name), out, ledger)
+
+
+def try_out(release: Release, into: Path, threads: int | None = None) -> Estimator:
+    """Open a release that may come from anyone; whatever is wrong with it is told as a sentence.
+
+    Raises:
+        InputError: its models are not what it says, hold more than arrays, or do not open.
+    """
+    from posewright.networks.weights import read_weights
+    from posewright.prediction.estimator import load_estimator
+
+    folders = release.unpacked(into)
+    entries = {model["folder"]: model for model in read_manifest(release.bundle)["models"]}
     try:
-        _export(models, content, build, backend)
-        _move_in(build, out.parent, [model["folder"] for model in content["models"]])
-    finally:
-        shutil.rmtree(build, ignore_errors=True)
-    write_json(out, {"schema": SCHEMA, "name": name, "definition": dict(definition), "digest": digest, **content})
-    if not name.startswith(WORKING_PREFIX):
-        _enter_in_ledger(name, digest, ledger)
+        for folder in folders:
+            card, entry = read_json(folder / "model.json"), entries[folder.name]
+            if (card["weights_sha256"], _card_digest(card)) != (entry["weights_sha256"], entry["card_digest"]):
+                raise InputError(f"{folder.name} in {str(release.bundle)!r} is not the model of its release.json.")
+            read_weights(folder / "best.ckpt", entry["weights_sha256"])
+        return load_estimator(folders, release.options, release.backend, threads)
+    except (InputError, MemoryError, OSError):
+        raise
+    except Exception as fault:  # a strange file makes readers fail in any way
+        raise InputError(
+            f"The models in {str(release.bundle)!r} cannot be opened ({type(fault).__name__}: {str(fault)[:300]}); get "
+            "the bundle again from where it came, or use the version of Posewright that wrote it."
+        ) from fault
 
 
 def read_ledger(path: Path) -> dict[str, str]:
@@ -185,8 +282,13 @@ def _entry(number: int, folder: Path, card: dict[str, Any]) -> dict[str, Any]:
         "recipe": recipe,
         "model_type": card["model_type"],
         "weights_sha256": card["weights_sha256"],
-        "card_digest": digest_of({key: value for key, value in card.items() if key not in _OF_THE_MAKING}),
+        "card_digest": _card_digest(card),
     }
+
+
+def _card_digest(card: Mapping[str, Any]) -> str:
+    """Return a digest of what ``model.json`` says that decides the model's answers."""
+    return digest_of({key: value for key, value in card.items() if key not in _OF_THE_MAKING})
 
 
 def _recipe_name(folder: Path) -> str:
@@ -213,8 +315,14 @@ def _chosen_backend(backend: BackendName, gpu: bool) -> BackendName:
     return "openvino"
 
 
-def _require_new_or_same(name: str, digest: str, out: Path, ledger: Path) -> None:
-    """Raise if the name was ever given to other content."""
+def _stands(name: str, digest: str, out: Path, ledger: Path) -> bool:
+    """Return whether a frozen release is there already.
+
+    Raises:
+        InputError: the name was ever given to other content.
+    """
+    if name.startswith(WORKING_PREFIX):
+        return False
     known = read_ledger(ledger).get(name)
     if known is None and out.exists():
         known = read_json(out)["digest"]
@@ -223,22 +331,24 @@ def _require_new_or_same(name: str, digest: str, out: Path, ledger: Path) -> Non
             f"A release named {name!r} was made before with other content (digest {known[:12]}, now {digest[:12]}), "
             f"and releases never change. Give this one a new name, or bring back the old folder {str(out.parent)!r}."
         )
+    if not out.exists():
+        return False
+    _enter_in_ledger(name, digest, ledger)  # where an earlier run ended just before this line
+    return True
 
 
-def _export(models: Sequence[Path], content: dict[str, Any], build: Path, backend: BackendName) -> None:
-    from posewright.prediction.export import export_model
-
-    for folder, entry in zip(models, content["models"], strict=True):
-        export_model(folder, build / entry["folder"], backend)
+def _beside(out: Path, name: str) -> Path:
+    """Return the place of the bundle."""
+    return out.with_name(name + SUFFIX)
 
 
-def _move_in(build: Path, target: Path, names: list[str]) -> None:
-    """Move the built folders into place and remove those of an earlier working release."""
-    for old in target.iterdir():
-        if old.is_dir() and re.match(r"\d+_", old.name):
-            shutil.rmtree(old)
-    for name in names:
-        (build / name).rename(target / name)
+def _finish(manifest: Mapping[str, Any], bundle: Path, out: Path, ledger: Path) -> None:
+    """Write ``release.json``: with it, the release is there."""
+    file = {"file": bundle.name, "sha256": file_digest(bundle), "bytes": bundle.stat().st_size}
+    told = {key: value for key, value in manifest.items() if key != "files"}
+    if not manifest["name"].startswith(WORKING_PREFIX):
+        _enter_in_ledger(manifest["name"], manifest["digest"], ledger)
+    write_json(out, {**told, "bundle": file})
 
 
 def _enter_in_ledger(name: str, digest: str, ledger: Path) -> None:
