@@ -12,7 +12,7 @@ from posewright.config.stages import STAGE_VERSION
 from posewright.errors import InputError
 from posewright.files import canonical_json
 from posewright.plan import Plan, groups_file, plan_file
-from posewright.site import Site
+from posewright.site import Site, growing
 from posewright.status import failed_fraction, read_status, summary
 
 
@@ -62,11 +62,6 @@ def untracked(function):
 def store_of(wildcards):
     """Return the index of the decoded frames, beside which their pixels lie."""
     return f"{WORK}/store/{wildcards.dataset}/store.json"
-
-
-def growing(start, cap):
-    """Return a memory request in MB that doubles with every attempt, up to a cap."""
-    return lambda wildcards, attempt: min(cap, start * 2 ** (attempt - 1))
 
 
 def model_files(dataset, recipes, fold, seed, file):
