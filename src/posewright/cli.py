@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from posewright import __version__, door
+from posewright.driving import drive
 from posewright.errors import InputError
 from posewright.files import read_json
 from posewright.status import failed_fraction, read_status, summary
@@ -19,7 +17,6 @@ from posewright.status import failed_fraction, read_status, summary
 CONFIG = Path("config/config.yaml")
 STATUS = Path("results/status.tsv")
 TOO_MANY_FAILED = 3  #: exit code of ``status`` when a video gave nothing
-_PROFILE_WORDS = ("--profile", "--workflow-profile")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -37,7 +34,7 @@ def _command(arguments: Sequence[str] | None) -> int:
 
     commands.add_parser(
         "run",
-        help="run the workflow on this machine; all further words go to snakemake",
+        help="run the workflow, and go on after a run that died; all further words go to snakemake",
         add_help=False,
     )
 
@@ -82,17 +79,8 @@ def _found(facts: Mapping[str, Any]) -> str:
 
 
 def run(words: Sequence[str]) -> int:
-    """Run Snakemake on this checkout's workflow, with the local profile unless the words name another."""
-    root = checkout()
-    named = any(word.split("=")[0] in _PROFILE_WORDS for word in words)
-    profile = [] if named else ["--profile", str(root / "profiles" / "local")]
-    snakefile = ["--snakefile", str(root / "workflow" / "Snakefile")]
-    here = str(Path(sys.executable).parent)
-    environment = {**os.environ, "PATH": os.pathsep.join([here, os.environ.get("PATH", "")])}
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", *snakefile, *profile, *words], env=environment, check=False
-    )
-    return done.returncode
+    """Run Snakemake on this checkout's workflow, and go on where a run that died has stopped."""
+    return drive(words, checkout())
 
 
 def show_status(table: Path) -> int:

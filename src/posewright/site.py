@@ -48,7 +48,7 @@ class Site:
         limits, resources = found.get("limits") or {}, found.get("resources") or {}
         if not isinstance(gpu, int) or isinstance(gpu, bool) or gpu < 0:
             raise InputError(f"{path} key gpu: found {gpu!r}; give a number of GPUs, 0 for none.")
-        if gres is not None and (not isinstance(gres, str) or not gres or gres[-1].isdigit() and ":" in gres):
+        if gres is not None and (not isinstance(gres, str) or gres.rpartition(":")[2].isdigit() or not gres):
             raise InputError(f"{path} key gres: found {gres!r}; give a name without number, as gpu or gpu:a100.")
         if not isinstance(limits, Mapping) or not all(_is_amount(most) for most in limits.values()):
             raise InputError(f"{path} key limits: found {limits!r}; give resource names with the most that is allowed.")
@@ -59,7 +59,7 @@ class Site:
         return cls(gpu, gres, limits, _words(path, found.get("notify")), resources)
 
     def of(self, stage: str, **usual: float | Computed) -> dict[str, Any]:
-        """Return the resources of a stage: the rule's own, replaced where the site says otherwise, within its limits."""
+        """Return a stage's resources: the rule's own, replaced where the site says otherwise, within its limits."""
         asked: dict[str, Any] = {**usual, **self.resources.get(EVERY_STAGE, {}), **self.resources.get(stage, {})}
         if self.gres is not None and asked.get("gpu"):
             asked["gres"] = f"{self.gres}:{asked.pop('gpu')}"
@@ -88,7 +88,7 @@ def _at_most(value: Any, most: float | None) -> Any:
         return value
     if callable(value):
 
-        def request(wildcards: Any, input: Any, attempt: int) -> float:
+        def request(wildcards: Any, input: Any, attempt: int) -> Any:
             return min(most, value(wildcards, input, attempt))
 
         return request
@@ -108,7 +108,7 @@ def _words(path: Path, command: Any) -> tuple[str, ...]:
     except ValueError:
         words = ()
     if not words:
-        raise InputError(f"{path} key notify: found {command!r}; give a command, as \"mail -s done me@example.org\".")
+        raise InputError(f'{path} key notify: found {command!r}; give a command, as "mail -s done me@example.org".')
     return words
 
 
