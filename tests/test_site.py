@@ -36,15 +36,14 @@ def test_a_stage_wins_over_all_and_both_over_the_rule(tmp_path: Path) -> None:
     assert found.of("train_model", runtime=1, mem_mb=5) == {"runtime": 2, "mem_mb": 5, "qos": "b"}
 
 
-class Input:
-    size_mb = 100
-
-
 def test_a_request_grows_with_attempts_and_inputs_up_to_its_limits(tmp_path: Path) -> None:
-    asked = growing(4000, 20000, per_input_mb=4)
-    assert [asked(None, Input, attempt) for attempt in (1, 2, 3, 4)] == [4400, 8800, 17600, 20000]
+    labels = tmp_path / "labels.slp"
+    labels.write_bytes(bytes(10_000_000))
+    files = [str(labels), str(tmp_path / "not-made-yet")]
+    asked = growing(4000, 20000, per_input_mb=40)
+    assert [asked(None, files, attempt) for attempt in (1, 2, 3, 4)] == [4400, 8800, 17600, 20000]
     limited = site(tmp_path, "limits: {mem_mb: 10000, runtime: 60}").of("train_model", mem_mb=asked, runtime=480)
-    assert [limited["mem_mb"](None, Input, attempt) for attempt in (1, 2, 3)] == [4400, 8800, 10000]
+    assert [limited["mem_mb"](None, files, attempt) for attempt in (1, 2, 3)] == [4400, 8800, 10000]
     assert limited["runtime"] == 60
 
 

@@ -97,8 +97,13 @@ class Run:
         return project / RUNS / f"{self.id}.json"
 
 
-def begin_run(log: Path | str | None, project: Path = Path()) -> Run:
-    """Record that this process drives a run from now on, and mark what it starts."""
+def begin_run(logs: Sequence[str], project: Path = Path()) -> Run:
+    """Record that this process drives a run from now on, and mark what it starts.
+
+    Args:
+        logs: Snakemake's log of the run, as its hooks get it: alone in a list, or none.
+        project: the folder that Snakemake works in.
+    """
     pid = os.getpid()
     run = Run(
         id=uuid.uuid4().hex[:12],
@@ -107,7 +112,7 @@ def begin_run(log: Path | str | None, project: Path = Path()) -> Run:
         born=psutil.Process(pid).create_time(),
         started=time.time(),
         words=json.loads(os.environ.pop(WORDS_VARIABLE, "null")) or sys.argv[1:],
-        log=str(log or ""),
+        log=next(iter(logs), ""),
         slurm_job=os.environ.get("SLURM_JOB_ID"),
     )
     record = run._record(project.absolute())

@@ -76,7 +76,8 @@ def growing(start: float, most: float, per_input_mb: float = 0.0) -> Computed:
     """
 
     def request(wildcards: Any, input: Any, attempt: int) -> int:
-        size_mb = float(input.size_mb) if per_input_mb else 0.0
+        files = [Path(name) for name in input] if per_input_mb else []
+        size_mb = sum(file.stat().st_size for file in files if file.exists()) / 1e6
         return int(min(most, (start + per_input_mb * size_mb) * 2 ** (attempt - 1)))
 
     return request
