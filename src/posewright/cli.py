@@ -1,4 +1,4 @@
-"""The console: ``posewright check | run | status | init``."""
+"""The console: ``posewright check | run | status | explain | init``."""
 
 from __future__ import annotations
 
@@ -38,6 +38,12 @@ def _command(arguments: Sequence[str] | None) -> int:
         add_help=False,
     )
 
+    commands.add_parser(
+        "explain",
+        help="what a run would do and why, before it does; all further words go to snakemake",
+        add_help=False,
+    )
+
     status = commands.add_parser("status", help="what became of every video")
     status.add_argument("--table", type=Path, default=STATUS, help="the table (default: %(default)s)")
 
@@ -47,6 +53,8 @@ def _command(arguments: Sequence[str] | None) -> int:
     given, rest = parser.parse_known_args(arguments)
     if given.command == "run":
         return run(rest)
+    if given.command == "explain":
+        return explain_run(rest)
     if rest:
         parser.error(f"unknown words: {' '.join(rest)}")
     if given.command == "check":
@@ -81,6 +89,13 @@ def _found(facts: Mapping[str, Any]) -> str:
 def run(words: Sequence[str]) -> int:
     """Run Snakemake on this checkout's workflow, and go on where a run that died has stopped."""
     return drive(words, checkout())
+
+
+def explain_run(words: Sequence[str]) -> int:
+    """Print what a run would do and why."""
+    from posewright.explain import explain  # reads the config: needed here only
+
+    return explain(words, checkout())
 
 
 def show_status(table: Path) -> int:

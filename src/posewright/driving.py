@@ -14,6 +14,7 @@ from posewright.runs import WORDS_VARIABLE, clear_leftovers
 
 _PROFILE_WORDS = ("--profile", "--workflow-profile")
 _DIRECTORY_WORDS = ("--directory", "-d")
+_CONFIG_WORDS = ("--configfile", "--configfiles")
 _LOOKS_ONLY = re.compile(
     r"-[a-zA-Z]*n[a-zA-Z]*|-[hvlSD]|--(dry-?run|help|version|lint|list|list-rules|list-target-rules|summary"
     r"|detailed-summary|dag|d3dag|rulegraph|filegraph|report|archive|unlock|cleanup-metadata|containerize)(=.*)?"
@@ -54,11 +55,20 @@ def with_path(environment: dict[str, str]) -> dict[str, str]:
 
 def project_of(words: Sequence[str]) -> Path:
     """Return the folder that Snakemake works in."""
+    return Path(_value_of(_DIRECTORY_WORDS, words) or ".")
+
+
+def config_of(words: Sequence[str]) -> Path:
+    """Return the project's config, as seen from its folder."""
+    return Path(_value_of(_CONFIG_WORDS, words) or "config/config.yaml")
+
+
+def _value_of(names: Sequence[str], words: Sequence[str]) -> str | None:
     for word, following in zip(words, [*words[1:], ""], strict=True):
         name, is_joined, value = word.partition("=")
-        if name in _DIRECTORY_WORDS:
-            return Path(value if is_joined else following)
-    return Path()
+        if name in names:
+            return value if is_joined else following
+    return None
 
 
 def _with_profiles_of(root: Path, words: Sequence[str]) -> list[str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from posewright.files import write_json
+from posewright.modules import loaded_modules
 
 PACKAGES = (
     "posewright",
@@ -69,6 +70,7 @@ def write_provenance(
         "peak_memory_mb": round(peak_memory_mb(), 1),
         "machine": machine(),
         "packages": package_versions(),
+        "modules": loaded_modules(),
         "git_commit": git_commit(),
     }
     write_json(path, {**(extra or {}), **record})
