@@ -44,8 +44,9 @@ def _command(arguments: Sequence[str] | None) -> int:
         add_help=False,
     )
 
-    status = commands.add_parser("status", help="what became of every video")
+    status = commands.add_parser("status", help="how far the run has come, and what became of every video")
     status.add_argument("--table", type=Path, default=STATUS, help="the table (default: %(default)s)")
+    status.add_argument("--config", type=Path, default=CONFIG, help="the project's config (default: %(default)s)")
 
     init = commands.add_parser("init", help="write a project folder to start from")
     init.add_argument("folder", type=Path)
@@ -60,7 +61,7 @@ def _command(arguments: Sequence[str] | None) -> int:
     if given.command == "check":
         return check_project(given.config)
     if given.command == "status":
-        return show_status(given.table)
+        return show_status(given.table, given.config)
     return init_project(given.folder)
 
 
@@ -98,8 +99,14 @@ def explain_run(words: Sequence[str]) -> int:
     return explain(words, checkout())
 
 
-def show_status(table: Path) -> int:
-    """Print what became of the videos; the exit code says whether all gave poses."""
+def show_status(table: Path, config: Path) -> int:
+    """Print how far the run has come and what became of the videos; the exit code says whether all gave poses."""
+    from posewright.progress import progress  # reads the config: needed here only
+
+    lines = progress(Path(), config) if config.exists() else []
+    print("\n".join(lines), end="\n" if lines else "")
+    if lines and not table.exists():
+        return 0  # a run that has not come so far
     rows = read_status(table)
     print(summary(rows))
     return TOO_MANY_FAILED if failed_fraction(rows) > 0 else 0
