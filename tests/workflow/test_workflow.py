@@ -169,7 +169,9 @@ def test_a_sites_words_reach_the_jobs(fresh: Project) -> None:
     assert "gpu=" not in split and "slurm_partition=cpu" in split
 
 
-@pytest.mark.parametrize("profile", ["profiles/local", "profiles/test", "profiles/slurm", "profiles/slurm-norequeue", "slurm"])
+@pytest.mark.parametrize(
+    "profile", ["profiles/local", "profiles/test", "profiles/slurm", "profiles/slurm-norequeue", "slurm"]
+)
 def test_each_profile_loads(fresh: Project, profile: str) -> None:
     done = subprocess.run(
         [
