@@ -7,7 +7,7 @@ DEMO := resources/synthetic/labels.slp
 MARKS := $(if $(LONG),not peer and not slurm,not long and not peer and not slurm)
 export PATH := $(BIN):$(PATH)
 
-.PHONY: demo test lint types docs bench-peer clean
+.PHONY: demo test lint types docs bench-peer cluster clean
 
 demo: $(INSTALLED) $(DEMO)
 	posewright run
@@ -31,6 +31,11 @@ docs: $(INSTALLED)  ## the generated parts of config/: defaults, schemas, tables
 
 bench-peer: $(INSTALLED)  ## like for like with sleap-nn on ../shared/data/flies-pair; about 10 minutes on two idle cores
 	python bench/flies_pair.py work/bench-peer
+
+cluster: $(INSTALLED)  ## 300 videos on a Slurm of this machine, with faults of all kinds; as root, hours; CLUSTER=new folder, ARGS
+	tests/cluster/slurm-lab start
+	python tests/cluster/campaign.py $(or $(CLUSTER),work/cluster) --node-down $(ARGS)
+	tests/cluster/slurm-lab stop
 
 clean:  ## what the demo and the tools made; the environment and your own results/<dataset> stay
 	rm -rf resources/synthetic results/synthetic work .mypy_cache .ruff_cache .pytest_cache .hypothesis

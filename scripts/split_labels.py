@@ -11,7 +11,7 @@ from posewright.labels.memory import recall_groups, remember_groups
 from posewright.labels.read import read_labels
 from posewright.labels.recordings import groups_of
 from posewright.labels.split import SIDES, split_labels, write_split
-from posewright.plan import read_rows
+from posewright.layout import read_rows
 from posewright.samples.store import FrameStore
 
 

@@ -9,7 +9,8 @@ import yaml
 
 from posewright.errors import InputError
 from posewright.files import write_json
-from posewright.plan import Plan, read_rows, release_file
+from posewright.layout import read_rows, release_file
+from posewright.plan import Plan
 
 RECIPE = {
     "model_config": {

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from posewright.errors import InputError
-from posewright.site import Site
+from posewright.site import Site, growing
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "config" / "site.example.yaml"
 
@@ -36,9 +36,34 @@ def test_a_stage_wins_over_all_and_both_over_the_rule(tmp_path: Path) -> None:
     assert found.of("train_model", runtime=1, mem_mb=5) == {"runtime": 2, "mem_mb": 5, "qos": "b"}
 
 
+def test_a_request_grows_with_attempts_and_inputs_up_to_its_limits(tmp_path: Path) -> None:
+    labels = tmp_path / "labels.slp"
+    labels.write_bytes(bytes(10_000_000))
+    files = [str(labels), str(tmp_path / "not-made-yet")]
+    asked = growing(4000, 20000, per_input_mb=40)
+    assert [asked(None, files, attempt) for attempt in (1, 2, 3, 4)] == [4400, 8800, 17600, 20000]
+    limited = site(tmp_path, "limits: {mem_mb: 10000, runtime: 60}").of("train_model", mem_mb=asked, runtime=480)
+    assert [limited["mem_mb"](None, files, attempt) for attempt in (1, 2, 3)] == [4400, 8800, 10000]
+    assert limited["runtime"] == 60
+
+
+def test_one_line_asks_for_gpus_as_generic_resources(tmp_path: Path) -> None:
+    found = site(tmp_path, "gpu: 2\ngres: gpu:a100")
+    assert found.of("train_model", gpu=found.gpu) == {"gres": "gpu:a100:2"}
+    assert found.of("split_labels", runtime=1) == {"runtime": 1}
+    assert site(tmp_path, "gres: gpu").of("train_model", gpu=0) == {"gpu": 0}
+
+
+def test_a_notify_command_is_words_and_never_a_shell_line(tmp_path: Path) -> None:
+    assert site(tmp_path, "notify: mail -s 'a; b' me").notify == ("mail", "-s", "a; b", "me")
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
+        ("gres: gpu:1", "give a name without number"),
+        ("limits: {mem_mb: much}", "the most that is allowed"),
+        ('notify: "mail \'me"', "give a command"),
         ("gpus: 1", "did you mean 'gpu'"),
         ("gpu: many", "give a number of GPUs"),
         ("resources: {train_modle: {}}", "did you mean 'train_model'"),

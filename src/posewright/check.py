@@ -25,7 +25,7 @@ from posewright.labels.part import Part
 from posewright.labels.read import join_parts, read_parts
 from posewright.labels.recordings import groups_of
 from posewright.labels.split import Split, split_labels
-from posewright.plan import read_rows, release_file
+from posewright.layout import read_rows, release_file
 from posewright.prediction.checkpoints import require_checkpoints
 from posewright.prediction.fetch import check_source
 

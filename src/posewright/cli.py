@@ -1,17 +1,15 @@
-"""The console: ``posewright check | run | status | predict | export | init``."""
+"""The console: ``posewright check | run | status | explain | predict | export | init``."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from posewright import __version__, door
+from posewright.driving import drive
 from posewright.errors import InputError
 from posewright.files import read_json
 from posewright.status import failed_fraction, read_status, summary
@@ -20,7 +18,6 @@ CONFIG = Path("config/config.yaml")
 STATUS = Path("results/status.tsv")
 EXPORTS = ("analysis_h5", "nwb", "dlc_csv", "coco")
 TOO_MANY_FAILED = 3  #: exit code of ``status`` when a video gave nothing
-_PROFILE_WORDS = ("--profile", "--workflow-profile")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -38,12 +35,19 @@ def _command(arguments: Sequence[str] | None) -> int:
 
     commands.add_parser(
         "run",
-        help="run the workflow on this machine; all further words go to snakemake",
+        help="run the workflow, and go on after a run that died; all further words go to snakemake",
         add_help=False,
     )
 
-    status = commands.add_parser("status", help="what became of every video")
+    commands.add_parser(
+        "explain",
+        help="what a run would do and why, before it does; all further words go to snakemake",
+        add_help=False,
+    )
+
+    status = commands.add_parser("status", help="how far the run has come, and what became of every video")
     status.add_argument("--table", type=Path, default=STATUS, help="the table (default: %(default)s)")
+    status.add_argument("--config", type=Path, default=CONFIG, help="the project's config (default: %(default)s)")
 
     export = commands.add_parser("export", help="write published poses in formats of other tools, beside them")
     export.add_argument("folders", type=Path, nargs="+", help="results/<dataset>/videos/<release>/<video>")
@@ -56,12 +60,14 @@ def _command(arguments: Sequence[str] | None) -> int:
     given, rest = parser.parse_known_args(arguments)
     if given.command == "run":
         return run(rest)
+    if given.command == "explain":
+        return explain_run(rest)
     if rest:
         parser.error(f"unknown words: {' '.join(rest)}")
     if given.command == "check":
         return check_project(given.config)
     if given.command == "status":
-        return show_status(given.table)
+        return show_status(given.table, given.config)
     if given.command == "export":
         return export_poses(given.folders, given.formats)
     if given.command == "predict":
@@ -73,7 +79,7 @@ def check_project(config: Path) -> int:
     """Check every dataset of a project and say what was found."""
     from posewright.check import check_inputs  # reads labels and videos: heavy, and needed here only
     from posewright.config.project import load_project
-    from posewright.plan import groups_file
+    from posewright.layout import groups_file
 
     project = load_project(config)
     with tempfile.TemporaryDirectory() as folder:  # the workflow's own check.json is not touched: models depend on it
@@ -112,21 +118,25 @@ def _file_line(file: Mapping[str, Any]) -> str:
 
 
 def run(words: Sequence[str]) -> int:
-    """Run Snakemake on this checkout's workflow, with the local profile unless the words name another."""
-    root = checkout()
-    named = any(word.split("=")[0] in _PROFILE_WORDS for word in words)
-    profile = [] if named else ["--profile", str(root / "profiles" / "local")]
-    snakefile = ["--snakefile", str(root / "workflow" / "Snakefile")]
-    here = str(Path(sys.executable).parent)
-    environment = {**os.environ, "PATH": os.pathsep.join([here, os.environ.get("PATH", "")])}
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", *snakefile, *profile, *words], env=environment, check=False
-    )
-    return done.returncode
+    """Run Snakemake on this checkout's workflow, and go on where a run that died has stopped."""
+    return drive(words, checkout())
 
 
-def show_status(table: Path) -> int:
-    """Print what became of the videos; the exit code says whether all gave poses."""
+def explain_run(words: Sequence[str]) -> int:
+    """Print what a run would do and why."""
+    from posewright.explain import explain  # reads the config: needed here only
+
+    return explain(words, checkout())
+
+
+def show_status(table: Path, config: Path) -> int:
+    """Print how far the run has come and what became of the videos; the exit code says whether all gave poses."""
+    from posewright.progress import progress  # reads the config: needed here only
+
+    lines = progress(Path(), config) if config.exists() else []
+    print("\n".join(lines), end="\n" if lines else "")
+    if lines and not table.exists():
+        return 0  # a run that has not come so far
     rows = read_status(table)
     print(summary(rows))
     return TOO_MANY_FAILED if failed_fraction(rows) > 0 else 0

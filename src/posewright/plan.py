@@ -8,7 +8,7 @@ and nothing imports torch, lightning, sleap-io or pandas: all of it runs wheneve
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from math import inf
 from pathlib import Path
@@ -19,12 +19,13 @@ import h5py
 from posewright.batches import batches
 from posewright.config.project import WORKING, MethodConfig, ProjectConfig, load_project
 from posewright.config.recipe import Recipe, load_recipe
-from posewright.config.sheet import VideoRow, read_sheet
+from posewright.config.sheet import VideoRow
 from posewright.config.stages import STAGE_VERSION
 from posewright.errors import InputError, InputProblems, Problem
 from posewright.files import canonical_json, file_digest, read_json
 from posewright.first_weights import first_weights_identity
 from posewright.labels.digest import labels_digest, video_paths
+from posewright.layout import read_rows, release_file
 from posewright.samples.sources.places import is_there
 
 #: Columns of the sheet that reach prediction; a change in any other one (a note, a session) predicts nothing again.
@@ -356,26 +357,6 @@ class Plan:
     def predict_settings(self) -> str:
         """Return all settings of prediction, with those that only concern speed."""
         return canonical_json(_dump(self.project.predict))
-
-
-def release_file(dataset: str, release: str) -> str:
-    """Return the path of a release's one file that rules name."""
-    return f"results/{dataset}/releases/{release}/release.json"
-
-
-def plan_file(dataset: str, fold: int | str) -> str:
-    """Return the path of what the training labels of a fold suggest."""
-    return f"results/{dataset}/plan/fold{fold}/plan.json"
-
-
-def groups_file(dataset: str) -> str:
-    """Return the path of the table that remembers where each group of the split stands; it outlives all splits."""
-    return f"results/{dataset}/split/groups.tsv"
-
-
-def read_rows(sheet: Path, datasets: Sequence[str] | None = None) -> list[VideoRow]:
-    """Read the sheet of videos; relative paths in it begin at its own folder, so a folder of videos moves as one."""
-    return [replace(row, path=str(sheet.parent / row.path)) for row in read_sheet(sheet, datasets)]
 
 
 def _refuse_unavailable(project: ProjectConfig) -> None:

@@ -15,7 +15,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from posewright.config.stages import STAGE_VERSION
 from posewright.files import write_json
+from posewright.modules import loaded_modules
+from posewright.runs import RUN_VARIABLE
 
 PACKAGES = (
     "posewright",
@@ -60,6 +63,8 @@ def write_provenance(
     record = {
         "schema": 1,
         "stage": stage,
+        "stage_version": STAGE_VERSION.get(stage),
+        "run": os.environ.get(RUN_VARIABLE),
         "inputs": dict(inputs),
         "params": params,
         "seed": seed,
@@ -69,6 +74,7 @@ def write_provenance(
         "peak_memory_mb": round(peak_memory_mb(), 1),
         "machine": machine(),
         "packages": package_versions(),
+        "modules": loaded_modules(),
         "git_commit": git_commit(),
     }
     write_json(path, {**(extra or {}), **record})
@@ -83,6 +89,7 @@ def machine() -> dict[str, Any]:
         "processor": platform.machine(),
         "cpus": os.cpu_count(),
         "device": device(),
+        "cuda": cuda(),
         "slurm_job": os.environ.get("SLURM_JOB_ID"),
     }
 
@@ -93,6 +100,12 @@ def device() -> str:
     if torch is not None and torch.cuda.is_available():
         return str(torch.cuda.get_device_name())
     return "cpu"
+
+
+def cuda() -> str | None:
+    """Return the CUDA version that torch was built for; torch is only asked where it is loaded anyway."""
+    torch = sys.modules.get("torch")
+    return None if torch is None else torch.version.cuda
 
 
 def package_versions() -> dict[str, str]:

@@ -16,6 +16,7 @@ def standin_checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     checkout = tmp_path_factory.mktemp("checkout")
     shutil.copytree(ROOT / "workflow", checkout / "workflow")
     shutil.copytree(ROOT / "envs", checkout / "envs")
+    shutil.copytree(ROOT / "profiles", checkout / "profiles")
     (checkout / "scripts").mkdir()
     for script in (ROOT / "scripts").glob("*.py"):
         shutil.copyfile(Path(__file__).with_name("standin.py"), checkout / "scripts" / script.name)

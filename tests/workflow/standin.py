@@ -1,11 +1,14 @@
 """Stand-in for every script of the workflow: writes what the rule declares, computes nothing.
 
 The tests of this folder, but for the end-to-end one, are about the graph: what Snakemake does again and why. They run a
-copy of the workflow in which this file takes the place of each script, so that a project is finished in seconds.
+copy of the workflow in which this file takes the place of each script, so that a project is finished in seconds. While
+the project has a file ``hold`` that names a stage, that stage's jobs write their process into ``held`` and wait.
 """
 
 import json
+import os
 import sys
+import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -34,6 +37,7 @@ FILES_IN = {
 
 def main() -> None:
     stage = Path(sys.argv[0]).stem
+    hold(stage)
     given = words(sys.argv[1:])
     out = Path(given["manifest" if stage == "predict_videos" else "out"])
     content = json.dumps({"stage": stage, "words": sha256(repr(sorted(given.items())).encode()).hexdigest()})
@@ -50,6 +54,13 @@ def main() -> None:
         out.with_suffix(".md").write_text(content)
     if stage == "store_frames" and "index" in given:
         Path(given["index"]).write_text(content)
+
+
+def hold(stage: str) -> None:
+    asked = Path("hold")
+    while asked.exists() and asked.read_text() == stage:
+        Path("held").write_text(str(os.getpid()))
+        time.sleep(0.1)
 
 
 def words(arguments: list[str]) -> dict[str, str]:

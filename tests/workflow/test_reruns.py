@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import sleap_io
 import yaml
 
-from .tiny_project import Project
+from posewright.files import file_digest
+
+from .tiny_project import ROOT, Project, write_label_file
 
 AFTER_TOPDOWN = {
     "evaluate_method[flies topdown 0 0 val]",
@@ -77,6 +80,63 @@ def test_only_recipes_that_say_auto_depend_on_the_plan(finished: Project) -> Non
     plan.write_text("yet another plan")
     done = finished.dry_run()
     assert [job for job in done.jobs if job.startswith("train_model")] == ["train_model[flies instance 0 0]"]
+
+
+def another_package(project: Project, folder: Path) -> Project:
+    """Return the project as a copy of the package sees it, which may be changed."""
+    shutil.copytree(ROOT / "src" / "posewright", folder / "posewright", ignore=shutil.ignore_patterns("__pycache__"))
+    return replace(project, package=folder)
+
+
+def test_edits_of_docstrings_and_layout_redo_nothing(finished: Project, tmp_path: Path) -> None:
+    edited = another_package(finished, tmp_path / "src")
+    for module in (tmp_path / "src").rglob("*.py"):
+        module.write_text(module.read_text().replace('"""', '"""Edited. ', 1) + "\n\n# and a comment\n")
+    for script in (ROOT / "scripts").glob("*.py"):
+        touch(finished.checkout / "scripts" / script.name)
+    assert edited.dry_run().nothing
+
+
+def test_a_stage_version_redoes_that_stage_and_what_depends_on_it(finished: Project, tmp_path: Path) -> None:
+    frozen = {"flies-2026": {"method": "topdown", "fold": 0, "seed": 0}}
+    releases = ["dev-topdown", "flies-2026"]
+    finished.change_config(releases=frozen, predict={**finished.config["predict"], "releases": releases})
+    finished.run()
+    raised = another_package(finished, tmp_path / "src")
+    stages = tmp_path / "src/posewright/config/stages.py"
+    stages.write_text(stages.read_text().replace('"train_model": 1', '"train_model": 2'))
+    jobs = raised.dry_run().jobs
+    assert len([job for job in jobs if job.startswith("train_model")]) == 3
+    assert set(jobs) >= AFTER_TOPDOWN
+    assert not [job for job in jobs if "flies-2026" in job]
+    assert not {"check_inputs", "split_labels", "store_frames", "plan_recipe"} & {job.partition("[")[0] for job in jobs}
+
+
+def test_videos_touched_or_archived_away_redo_nothing(finished: Project) -> None:
+    folder = finished.folder / "videos"
+    folder.mkdir()
+    for number in range(5):
+        (folder / f"v{number}.mp4").write_bytes(b"film")
+    assert finished.dry_run().nothing
+    shutil.rmtree(folder)
+    assert finished.dry_run().nothing
+
+
+def test_more_labels_make_new_working_models_and_leave_releases_and_their_poses(finished: Project) -> None:
+    frozen = {"flies-2026": {"method": "topdown", "fold": 0, "seed": 0}}
+    releases = ["dev-topdown", "flies-2026"]
+    finished.change_config(releases=frozen, predict={**finished.config["predict"], "releases": releases})
+    finished.run()
+    results = finished.folder / "results/flies"
+    working = results / "models/instance/fold0_seed0/model.json"
+    kept = [path for path in results.rglob("*") if "flies-2026" in path.parts and path.is_file()]
+    before, trained = {path: (file_digest(path), path.stat().st_mtime_ns) for path in kept}, working.stat().st_mtime_ns
+    assert len(kept) == 1 + 5 * 4
+    write_label_file(finished.folder / "labels.slp", n_frames=50)  # 10 more in each of two videos
+    finished.run()
+    assert working.stat().st_mtime_ns > trained
+    assert {path: (file_digest(path), path.stat().st_mtime_ns) for path in kept} == before
+    assert finished.dry_run().nothing
 
 
 def test_labels_saved_again_redo_nothing(finished: Project) -> None:

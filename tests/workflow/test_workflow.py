@@ -184,7 +184,9 @@ def test_a_sites_words_reach_the_jobs(fresh: Project) -> None:
     assert "gpu=" not in split and "slurm_partition=cpu" in split
 
 
-@pytest.mark.parametrize("profile", ["profiles/local", "profiles/test", "profiles/slurm", "slurm"])
+@pytest.mark.parametrize(
+    "profile", ["profiles/local", "profiles/test", "profiles/slurm", "profiles/slurm-norequeue", "slurm"]
+)
 def test_each_profile_loads(fresh: Project, profile: str) -> None:
     done = subprocess.run(
         [
@@ -204,6 +206,18 @@ def test_there_is_no_default_profile_and_retries_stand_in_a_profile_only() -> No
     assert not (ROOT / "profiles" / "default").exists()
     assert "retries:" not in RULES
     assert yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text())["retries"] == 2
+
+
+def test_the_profile_without_requeueing_differs_in_that_only() -> None:
+    usual, other = (
+        yaml.safe_load((ROOT / "profiles" / name / "config.yaml").read_text()) for name in ("slurm", "slurm-norequeue")
+    )
+    assert {key for key in usual.keys() | other.keys() if usual.get(key) != other.get(key)} == {
+        "retries",
+        "slurm-requeue",
+        "slurm-no-requeue",
+        "slurm-status-command",
+    }
 
 
 def test_a_stage_has_one_name() -> None:

@@ -53,15 +53,16 @@ class Done:
 
 @dataclass(frozen=True)
 class Project:
-    """A project folder, and the checkout whose workflow runs it."""
+    """A project folder, the checkout whose workflow runs it, and the folder that the package is taken from."""
 
     folder: Path
     checkout: Path
+    package: Path = ROOT / "src"
 
     def snakemake(self, *words: str) -> Done:
         """Run Snakemake in the project."""
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(self.checkout / "workflow" / "Snakefile")]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "XDG_CACHE_HOME": str(self.folder / ".cache")}
+        environment = {**os.environ, "PYTHONPATH": str(self.package), "XDG_CACHE_HOME": str(self.folder / ".cache")}
         done = subprocess.run(
             [*command, "--cores", "2", *words],
             cwd=self.folder,

@@ -11,9 +11,12 @@ from snakemake.exceptions import WorkflowError
 from posewright.config.stages import STAGE_VERSION
 from posewright.errors import InputError
 from posewright.files import canonical_json
-from posewright.plan import Plan, groups_file, plan_file
-from posewright.site import Site
+from posewright.layout import groups_file, plan_file
+from posewright.plan import Plan
+from posewright.runs import begin_run, leftover_hint
+from posewright.site import Site, growing
 from posewright.status import failed_fraction, read_status, summary
+from posewright.summary import notify, write_summary
 
 
 def stated(call, *words):
@@ -28,6 +31,7 @@ PLAN = stated(Plan.load, config)
 SITE = stated(Site.load, Path("config/site.yaml"))
 WORK = PLAN.project.work_dir
 STATUS = "results/status.tsv"
+SUMMARY = "results/summary.json"
 SIDE_OF_PAGE = {"index": "val", "final": "test"}
 
 # Scripts are found from any working directory, and run by the Python that runs the workflow, activated or not. Under
@@ -40,6 +44,10 @@ FOUND = (
     else f"PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH"
 )
 shell.prefix(f"export POSEWRIGHT={shlex.quote(str(CHECKOUT))} {FOUND}; ")
+
+
+if workflow.is_main_process and leftover_hint(Path()):
+    logger.warning(leftover_hint(Path()))
 
 
 wildcard_constraints:
@@ -62,11 +70,6 @@ def untracked(function):
 def store_of(wildcards):
     """Return the index of the decoded frames, beside which their pixels lie."""
     return f"{WORK}/store/{wildcards.dataset}/store.json"
-
-
-def growing(start, cap):
-    """Return a memory request in MB that doubles with every attempt, up to a cap."""
-    return lambda wildcards, attempt: min(cap, start * 2 ** (attempt - 1))
 
 
 def model_files(dataset, recipes, fold, seed, file):
@@ -170,3 +173,18 @@ def stop_on_too_many_failures():
         raise WorkflowError(
             f"Everything was made, but more videos failed than predict.max_failed_fraction ({allowed:g}) allows; see {STATUS}."
         )
+
+
+def start_run(log):
+    """Record that this process drives a run, so that another can go on should it die."""
+    global RUN
+    RUN = begin_run(log)
+
+
+def end_run(is_finished):
+    """Forget the run and leave one file that says how it ended."""
+    RUN.end(Path())
+    write_summary(Path(SUMMARY), RUN, Path(STATUS), is_finished=is_finished)
+    fault = notify(SITE.notify, Path(SUMMARY))
+    if fault:
+        logger.warning(fault)

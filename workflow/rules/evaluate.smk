@@ -65,7 +65,7 @@ rule compare_methods:
         "../../envs/posewright.yaml"
     threads: 1
     resources:
-        **SITE.of("compare_methods", mem_mb=4000, runtime=60),
+        **SITE.of("compare_methods", mem_mb=growing(4000, 64000), runtime=60),
     params:
         version=STAGE_VERSION["compare_methods"],
         settings=PLAN.comparison_settings(),

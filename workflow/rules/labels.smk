@@ -14,7 +14,7 @@ rule check_inputs:
         "../../envs/posewright.yaml"
     threads: 1
     resources:
-        **SITE.of("check_inputs", mem_mb=4000, runtime=60),
+        **SITE.of("check_inputs", mem_mb=growing(4000, 64000, per_input_mb=4), runtime=60),
     params:
         split=lambda w: PLAN.split_identity(w.dataset),
         project=untracked(lambda w: canonical_json(config)),
@@ -41,7 +41,7 @@ rule split_labels:
         "../../envs/posewright.yaml"
     threads: 1
     resources:
-        **SITE.of("split_labels", mem_mb=4000, runtime=60),
+        **SITE.of("split_labels", mem_mb=growing(4000, 64000, per_input_mb=4), runtime=60),
     params:
         identity=lambda w: PLAN.split_identity(w.dataset),
         split=PLAN.split_json(),
@@ -73,7 +73,7 @@ rule store_frames:
         "../../envs/posewright.yaml"
     threads: 1
     resources:
-        **SITE.of("store_frames", mem_mb=4000, runtime=240),
+        **SITE.of("store_frames", mem_mb=growing(4000, 64000, per_input_mb=4), runtime=240),
     params:
         identity=lambda w: PLAN.store_identity(w.dataset),
         dataset=untracked(lambda w: PLAN.dataset_json(w.dataset)),

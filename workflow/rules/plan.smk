@@ -18,7 +18,7 @@ rule plan_recipe:
         "../../envs/posewright.yaml"
     threads: 1
     resources:
-        **SITE.of("plan_recipe", mem_mb=4000, runtime=30),
+        **SITE.of("plan_recipe", mem_mb=growing(4000, 64000), runtime=30),
     params:
         version=STAGE_VERSION["plan_recipe"],
         dataset=lambda w: PLAN.judged_dataset_json(w.dataset),

@@ -20,7 +20,7 @@ rule predict_videos:
         "../../envs/posewright.yaml"
     threads: 4
     resources:
-        **SITE.of("predict_videos", gpu=SITE.gpu, mem_mb=growing(12000, 64000), runtime=480),
+        **SITE.of("predict_videos", gpu=SITE.gpu, mem_mb=growing(12000, 64000), runtime=growing(480, 2880)),
     params:
         videos=lambda w: PLAN.batch_rows(w.dataset, w.batch),
         identity=PLAN.predict_identity(),

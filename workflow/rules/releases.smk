@@ -19,7 +19,7 @@ rule make_release:
         "../../envs/posewright.yaml"
     threads: 2
     resources:
-        **SITE.of("make_release", mem_mb=8000, runtime=60),
+        **SITE.of("make_release", mem_mb=growing(8000, 64000), runtime=60),
     params:
         version=STAGE_VERSION["make_release"],
         definition=lambda w: PLAN.release_definition(w.release),

@@ -20,7 +20,7 @@ rule build_report:
         "../../envs/posewright.yaml"
     threads: 1
     resources:
-        **SITE.of("build_report", mem_mb=4000, runtime=60),
+        **SITE.of("build_report", mem_mb=growing(4000, 64000), runtime=60),
     params:
         store=untracked(store_of),
         labels=untracked(lambda w: PLAN.dataset_json(w.dataset)),
