@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from posewright.runs import WORDS_VARIABLE, clear_leftovers
@@ -64,7 +65,7 @@ def config_of(words: Sequence[str]) -> Path:
 
 
 def _value_of(names: Sequence[str], words: Sequence[str]) -> str | None:
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in pairwise([*words, ""]):
         name, is_joined, value = word.partition("=")
         if name in names:
             return value if is_joined else following

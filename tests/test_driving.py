@@ -1,0 +1,29 @@
+"""Which folder, config and command line the words of `posewright run` mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from posewright.driving import config_of, project_of, snakemake_command
+
+
+@pytest.mark.parametrize(
+    ("words", "project", "config"),
+    [
+        ([], ".", "config/config.yaml"),
+        (["final"], ".", "config/config.yaml"),
+        (["--directory", "there", "--configfile=mine.yaml"], "there", "mine.yaml"),
+        (["-n", "--directory=there"], "there", "config/config.yaml"),
+    ],
+)
+def test_words_name_folder_and_config_or_leave_them(words: list[str], project: str, config: str) -> None:
+    assert project_of(words) == Path(project)
+    assert config_of(words) == Path(config)
+
+
+def test_the_local_profile_serves_unless_another_is_named(tmp_path: Path) -> None:
+    (tmp_path / "profiles" / "slurm").mkdir(parents=True)
+    assert snakemake_command([], tmp_path)[-2:] == ["--profile", str(tmp_path / "profiles" / "local")]
+    assert snakemake_command(["--profile", "slurm"], tmp_path)[-1] == str(tmp_path / "profiles" / "slurm")
