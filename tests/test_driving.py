@@ -26,4 +26,4 @@ def test_words_name_folder_and_config_or_leave_them(words: list[str], project: s
 def test_the_local_profile_serves_unless_another_is_named(tmp_path: Path) -> None:
     (tmp_path / "profiles" / "lab").mkdir(parents=True)
     assert snakemake_command([], tmp_path)[-2:] == ["--profile", str(tmp_path / "profiles" / "local")]
-    assert snakemake_command(["--profile", "slurm"], tmp_path)[-1] == str(tmp_path / "profiles" / "lab")
+    assert snakemake_command(["--profile", "lab"], tmp_path)[-1] == str(tmp_path / "profiles" / "lab")
