@@ -63,6 +63,14 @@ def test_a_crowd_is_told_apart(n_animals: int) -> None:
     laws.assert_same(model_type.decode(model_type.encode(poses, size), DecodeOptions()), poses, 0.02)
 
 
+def test_noise_is_read_in_reasonable_memory() -> None:
+    """An untrained network has peaks everywhere: of those no sets are compared."""
+    rng = np.random.default_rng(0)
+    model_type = bottomup(Skeleton(("a", "b"), ((0, 1),)), 1.0, 1)
+    maps = {"confmaps": rng.random((1, 2, 64, 64), np.float32), "pafs": rng.random((1, 2, 64, 64), np.float32)}
+    assert len(model_type.decode(maps, DecodeOptions())) > 100
+
+
 def test_fields_may_be_coarser_than_the_confidence_maps() -> None:
     poses, size = several(2.5, 2)
     laws.check_round_trip(bottomup(laws.SKELETON, 2.5, 2, paf_stride=4), poses, poses, size, 2)

@@ -24,6 +24,7 @@ from scipy.optimize import linear_sum_assignment
 #: among those with the best scores, ...
 _ALL_CONNECTIONS = 100
 _PER_PEAK = 12  #: ... this many for each peak, if that is more.
+_MOST_PEAKS = 50  #: beyond that, as in the noise of an untrained network, the scores decide
 _NEARLY_ALL = 0.9  #: a set must explain so much of the fields: on vague maps the scores are the safer judge
 _LEAST_SHARE = 0.5  #: a connection is seen when this share of its full size falls to it
 _CLEARLY = 1e-6  #: a set must explain so much more, relatively, to replace the one with the best scores
@@ -62,10 +63,11 @@ def better_explained(
     """
     made = made.copy()
     groups, first, count = np.unique(group, return_index=True, return_counts=True)
-    for size in np.unique(count[count > 1]).tolist():
+    for size in np.unique(count[(count > 1) & (count <= _MOST_PEAKS**2)]).tolist():
         kept = min(size, max(_ALL_CONNECTIONS, _PER_PEAK * math.isqrt(size)))
         alike = np.flatnonzero(count == size)
-        for some in np.array_split(alike, math.ceil(len(alike) * 20 * kept**2 / _NUMBERS_AT_ONCE)):
+        at_once = max(1, _NUMBERS_AT_ONCE // (20 * kept**2))
+        for some in np.split(alike, range(at_once, len(alike), at_once)):
             connections = first[some, None] + np.arange(size)
             if kept < size:
                 best = np.argpartition(-scores[connections], kept - 1, axis=1)[:, :kept]
