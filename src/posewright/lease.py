@@ -21,6 +21,8 @@ from typing import Any
 
 import psutil
 
+from posewright.processes import is_running
+
 STALE_VARIABLE = "POSEWRIGHT_LEASE_STALE_S"  #: environment variable: seconds after which an untouched lease is free
 STALE_S = 300.0
 _BEATS = 10  #: touches in the time after which a lease is stale
@@ -153,10 +155,8 @@ def _machine() -> dict[str, str]:
 
 def _is_alive(holder: dict[str, Any]) -> bool:
     try:
-        process = psutil.Process(int(holder["pid"]))
-        is_same = abs(process.create_time() - float(holder["born"])) < 1.0
-        return is_same and bool(process.status() != psutil.STATUS_ZOMBIE)
-    except (psutil.NoSuchProcess, KeyError, ValueError, TypeError):
+        return is_running(int(holder["pid"]), float(holder["born"]))
+    except (KeyError, ValueError, TypeError):
         return False
 
 

@@ -27,6 +27,7 @@ import psutil
 from posewright import slurm
 from posewright.errors import InputError
 from posewright.files import read_json, write_json
+from posewright.processes import is_running
 
 RUNS = Path(".snakemake/posewright/runs")
 LOCKS = Path(".snakemake/locks")
@@ -67,7 +68,7 @@ class Run:
     def is_alive(self, project: Path) -> bool:
         """Return whether the driver still runs: on this machine its process, elsewhere its record is fresh."""
         if self.is_here:
-            return _is_process(self.pid, self.born)
+            return is_running(self.pid, self.born)
         with suppress(FileNotFoundError):
             return _age_s(self._record(project)) < STALE_S
         return False
@@ -221,14 +222,6 @@ def _beat(record: Path) -> None:
         with suppress(OSError):
             os.utime(record)
         time.sleep(_BEAT_S)
-
-
-def _is_process(pid: int, born: float) -> bool:
-    try:
-        process = psutil.Process(pid)
-        return abs(process.create_time() - born) < 1.0 and bool(process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _age_s(path: Path) -> float:

@@ -59,9 +59,7 @@ def inputs(shared_data: Path, tmp_path: Path) -> dict[str, Any]:
     return {"models": [model], "split": split, "store": store}
 
 
-def test_the_whole_stage(inputs: dict[str, Any], tmp_path: Path) -> None:
-    out = tmp_path / "evaluation" / "robot" / "fold2_seed7" / "test"
-    ledger = tmp_path / "ledger.tsv"
+def evaluate_robot(out: Path, **more: Any) -> None:
     evaluate_method(
         method="robot",
         side="test",
@@ -69,6 +67,15 @@ def test_the_whole_stage(inputs: dict[str, Any], tmp_path: Path) -> None:
         complete=True,
         out=out,
         options={"backend": "torch", "peak_threshold": -1.0, "batch": 2},
+        **more,
+    )
+
+
+def test_the_whole_stage(inputs: dict[str, Any], tmp_path: Path) -> None:
+    out = tmp_path / "evaluation" / "robot" / "fold2_seed7" / "test"
+    ledger = tmp_path / "ledger.tsv"
+    evaluate_robot(
+        out,
         ledger=ledger,
         **inputs,
     )
@@ -153,13 +160,8 @@ def test_the_strictest_declaration_of_a_sides_files_holds_for_the_side(inputs: d
     write_json(inputs["split"] / "split.json", {**record, "files": [[*second[:2], 1]]})
     files = [{"label_source": "corrected", "complete": True}, {"label_source": "model", "complete": False}]
     out = tmp_path / "evaluation" / "robot" / "fold0_seed0" / "test"
-    evaluate_method(
-        method="robot",
-        side="test",
-        label_source="human",
-        complete=True,
-        out=out,
-        options={"backend": "torch", "peak_threshold": -1.0, "batch": 2},
+    evaluate_robot(
+        out,
         files=files,
         **inputs,
     )
