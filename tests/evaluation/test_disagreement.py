@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from posewright.evaluation.videos.disagreement import disagreement, doubt, jumps_px
 from posewright.evaluation.videos.stretches import Float, Stretch, side_by_side
-from tests.evaluation.published import MOUSE, publish, walkers
+
+from .published import MOUSE, publish, walkers
 
 
 def view(frames: list[Float], scores: float = 0.8, tracks: list[list[str]] | None = None) -> Stretch:
@@ -42,8 +43,11 @@ ANIMALS = st.lists(
 
 
 def _frame(animals: list[list[tuple[float, float, bool]]]) -> Float:
-    points = [[(x, y) if shown or node == 0 else (np.nan, np.nan) for node, (x, y, shown) in enumerate(animal)] for animal in animals]
-    return np.array(points, float).reshape(-1, 3, 2)
+    points = np.array([[(x, y) for x, y, _ in animal] for animal in animals], float).reshape(-1, 3, 2)
+    hidden = np.array([[not shown for *_, shown in animal] for animal in animals], bool).reshape(-1, 3)
+    hidden[:, :1] = False
+    points[hidden] = np.nan
+    return points
 
 
 @given(ANIMALS, ANIMALS, st.permutations(range(4)))

@@ -11,11 +11,14 @@ from posewright.errors import InputError
 from posewright.evaluation.videos import stretches
 from posewright.evaluation.videos.stretches import common_nodes, side_by_side, usual_length_px
 from posewright.labels.skeleton import Skeleton
-from tests.evaluation.published import MOUSE, publish, walkers
+
+from .published import MOUSE, publish, walkers
 
 
 @pytest.mark.parametrize("length", [1, 7, 64, 4096])
-def test_every_frame_comes_once_and_neighbours_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, length: int) -> None:
+def test_every_frame_comes_once_and_neighbours_meet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, length: int
+) -> None:
     monkeypatch.setattr(stretches, "STRETCH_FRAMES", length)
     monkeypatch.setattr(stretches, "_ROWS", 5)
     a = publish(tmp_path / "a", walkers, 50, lost=[3, 4])

@@ -62,7 +62,7 @@ def best_of_video(
 
 
 def spread(candidates: Mapping[str, Sequence[Candidate]]) -> Iterator[Candidate]:
-    """Yield candidates over videos as d'Hondt deals seats: a video's next one counts by its score over 1, 2, 3 …
+    """Yield candidates over videos as d'Hondt deals seats: a video's next one counts by its score over 1, 2, 3, ….
 
     Args:
         candidates: video -> its candidates, best first.

@@ -52,14 +52,14 @@ def doubt(view: Stretch, length_px: float, n_animals: int | None) -> Float:
 def jumps_px(view: Stretch) -> Float:
     """Return ``[frame animal]``: how far the middle of a track moved since the frame before; NaN where not known."""
     middle = np.full(view.scores.shape, np.nan)[..., None].repeat(2, axis=-1)
-    there = seen(view.points).any(axis=-1)
+    there = np.asarray(seen(view.points).any(axis=-1))
     middle[there] = np.nanmean(view.points[there], axis=1)
     moved = np.full(view.scores.shape, np.nan)
     if len(view.frames) < 2 or not view.scores.size:
         return moved
     codes = _track_codes(view)
-    same = (codes[1:, :, None] == codes[:-1, None, :]) & (codes[1:, :, None] >= 0)
-    same &= (np.diff(view.frames) == 1)[:, None, None]
+    is_next = np.equal(np.diff(view.frames), 1)
+    same = (codes[1:, :, None] == codes[:-1, None, :]) & (codes[1:, :, None] >= 0) & is_next[:, None, None]
     distance = np.linalg.norm(middle[1:, :, None] - middle[:-1, None, :], axis=-1)
     moved[1:] = np.where(same, np.nan_to_num(distance), 0.0).sum(axis=-1)
     moved[1:][~same.any(axis=-1) | ~there[1:]] = np.nan

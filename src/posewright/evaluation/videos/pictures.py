@@ -46,7 +46,7 @@ def distinct(
 def _pictures(
     candidates: Sequence[Candidate], rows: Mapping[str, VideoRow]
 ) -> dict[tuple[str, int], NDArray[np.uint8]]:
-    """Return the frames by (video, number), each video read once from its beginning; a region of it where that is so."""
+    """Return the frames by (video, number), each video read once from its beginning; of an arena its region."""
     wanted: dict[str, set[int]] = defaultdict(set)
     for one in candidates:
         wanted[one.video].add(one.frame)

@@ -90,7 +90,8 @@ def common_nodes(folders: Sequence[Path]) -> tuple[str, ...]:
     skeletons = [read_skeleton(folder / POSES_NAME) for folder in folders]
     shared = tuple(node for node in skeletons[0].nodes if all(node in other.nodes for other in skeletons[1:]))
     if not shared:
-        told = "; ".join(f"{folder.parent.name}: {', '.join(s.nodes)}" for folder, s in zip(folders, skeletons, strict=True))
+        own = zip(folders, skeletons, strict=True)
+        told = "; ".join(f"{folder.parent.name}: {', '.join(skeleton.nodes)}" for folder, skeleton in own)
         raise InputError(f"The releases share no node ({told}); name releases of one skeleton in predict.releases.")
     return shared
 

@@ -28,7 +28,6 @@ from posewright.labels.sides import Place
 from posewright.prediction.product import STATUS_NAME
 from posewright.prediction.status import read_status
 
-SUMMARY_NAME = "suggestions.json"
 SCHEMA = 1
 _SPARE = 3  #: times as many frames are looked at as are wanted: some look like others
 
@@ -77,8 +76,9 @@ def suggest_frames(
         split: how labels are divided.
         remembered: group -> place of earlier splits.
         store: ``store.json`` of the labelled frames, which suggestions must not look like; None for no such look.
-        out: folder for ``suggestions.json`` and the ``.slp`` it names.
+        out: ``suggestions.json``; the ``.slp`` it names lies beside it.
     """
+    folder = out.parent
     free = held_back(labels, asked.rows, split, remembered)
     way = "disagreement" if len(asked.releases) > 1 else "doubt"
     usable = {row.video: row for row in asked.rows if len(asked.folders(row)) == len(asked.releases)}
@@ -86,8 +86,8 @@ def suggest_frames(
     ranked = list(_first(spread(found), _SPARE * asked.settings.count))
     chosen, alike, unseen = distinct(ranked, usable, store, asked.settings.count)
     name = f"suggestions_{_digest(asked, chosen)[:12]}.slp" if chosen else None
-    if name is not None and not (out / name).exists():
-        write_suggestions(out / name, asked.releases[0], usable, chosen)
+    if name is not None and not (folder / name).exists():
+        write_suggestions(folder / name, asked.releases[0], usable, chosen)
     facts = {
         "schema": SCHEMA,
         "file": name,
@@ -104,7 +104,7 @@ def suggest_frames(
         "videos_without_poses": sorted(row.video for row in asked.rows if row.video not in usable),
         "videos_of_test": sorted(free.test),
     }
-    write_json(out / SUMMARY_NAME, {**facts, "text": _text(facts, out)})
+    write_json(out, {**facts, "text": _text(facts, folder)})
 
 
 def _of_video(row: VideoRow, asked: Asked, way: str, free: HeldBack) -> list[Candidate]:
@@ -133,14 +133,14 @@ def _first(candidates: Iterator[Candidate], count: int) -> Iterator[Candidate]:
 
 
 def _digest(asked: Asked, chosen: Sequence[Candidate]) -> str:
-    release = asked.releases[0].name
-    keys = {one.video: read_status(asked.releases[0] / one.video / STATUS_NAME) for one in chosen}
-    return digest_of(
-        [release, [[one.video, one.frame] for one in chosen], {video: found[1] for video, found in keys.items() if found}]
-    )
+    """Return what the file is made of: frames, and whose poses of which products."""
+    release = asked.releases[0]
+    statuses = {one.video: read_status(release / one.video / STATUS_NAME) for one in chosen}
+    keys = {video: found[1] for video, found in statuses.items() if found is not None}
+    return digest_of([release.name, [[one.video, one.frame] for one in chosen], keys])
 
 
-def _text(facts: Mapping[str, Any], out: Path) -> str:
+def _text(facts: Mapping[str, Any], folder: Path) -> str:
     """Return what was done as sentences."""
     by = " and ".join(facts["releases"])
     if not facts["frames"]:
@@ -153,7 +153,7 @@ def _text(facts: Mapping[str, Any], out: Path) -> str:
     )
     return (
         f"{len(facts['frames'])} frames of {n_videos} of {facts['videos']} videos ({by}), {facts['meaning']}.{short} "
-        f"Open {out / str(facts['file'])} in SLEAP, correct the poses, save, and join it to the labels with "
+        f"Open {folder / str(facts['file'])} in SLEAP, correct the poses, save, and join it to the labels with "
         "`posewright merge`."
     )
 
