@@ -121,7 +121,8 @@ class SplitConfig(Section):
     block_frames: Count = 50
     """Length of a block, in frames of the video (not in labelled frames)."""
     gap_frames: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
-    """Training frames so near to a block of another side are dropped; auto: measured from the animals' motion."""
+    """Training frames so near to a block of another side are dropped; auto: measured from
+    the autocorrelation of the labelled frames' pictures."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Another seed deals the groups anew."""
     file: str | None = None

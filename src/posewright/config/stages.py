@@ -4,7 +4,7 @@ from __future__ import annotations
 
 STAGE_VERSION: dict[str, int] = {
     "check_inputs": 1,
-    "split_labels": 3,
+    "split_labels": 4,
     "store_frames": 2,
     "plan_recipe": 1,
     "train_model": 1,
