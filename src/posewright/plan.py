@@ -143,8 +143,12 @@ class Plan:
 
     def batch_rows(self, dataset: str, batch: str) -> str:
         """Return the rows of a batch as JSON: the columns that reach prediction."""
-        rows = [asdict(self._rows[dataset][video]) for video in self._batches[dataset][batch]]
-        return canonical_json([{column: _plain(row[column]) for column in PREDICTION_COLUMNS} for row in rows])
+        return canonical_json([self.prediction_row(dataset, video) for video in self._batches[dataset][batch]])
+
+    def prediction_row(self, dataset: str, video: str) -> dict[str, Any]:
+        """Return the columns of a video's row that reach prediction."""
+        row = asdict(self._rows[dataset][video])
+        return {column: _plain(row[column]) for column in PREDICTION_COLUMNS}
 
     def video_files(self) -> list[str]:
         """Return the names of the files published for each video."""

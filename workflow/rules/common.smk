@@ -11,7 +11,8 @@ from snakemake.exceptions import WorkflowError
 from posewright.config.stages import STAGE_VERSION
 from posewright.errors import InputError
 from posewright.files import canonical_json
-from posewright.layout import groups_file, plan_file
+from posewright.layout import curve_file, groups_file, plan_file, release_file, speed_file
+from posewright.optional import optional_results, speed_settings, speed_videos
 from posewright.plan import Plan
 from posewright.runs import begin_run, leftover_hint
 from posewright.site import Site, growing
@@ -138,6 +139,14 @@ def evaluations(side, dataset=None):
         for method in PLAN.project.methods
         for fold in PLAN.folds()
         for seed in PLAN.seeds_of(method)
+    ]
+
+
+def first_runs(dataset):
+    """Return the metrics of every method's first trained models, of which its working release is made."""
+    return [
+        f"results/{dataset}/evaluation/{method}/fold0_seed{PLAN.project.seeds[0]}/val/metrics.json"
+        for method in PLAN.project.methods
     ]
 
 
