@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from posewright.files import read_json, write_json
+from posewright.report.context import Context
 from posewright.report.gather import gather
 from posewright.report.page import Section, Table, Text, Verdict
 from posewright.report.proposal import proposal_section
@@ -31,7 +32,7 @@ def section(
     summary = results / "comparison" / "val" / "summary.json"
     pair = {"method_a": "bottomup", "method_b": "topdown", "verdict": verdict, "text": ""}
     write_json(summary, {**read_json(summary), "sentences": [pair]})
-    found = proposal_section(gather(results, "val", None), TYPES if types is None else types)
+    found = proposal_section(Context(gather(results, "val", None), TYPES if types is None else types))
     assert found is not None
     return found
 
@@ -41,7 +42,7 @@ def outcome(found: Section) -> Verdict:
 
 
 def test_without_a_plan_there_is_no_section(small: Made) -> None:
-    assert proposal_section(gather(small.results, "val", None), TYPES) is None
+    assert proposal_section(Context(gather(small.results, "val", None), TYPES)) is None
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_every_setting_stands_beside_the_one_that_was_used(small: Made, tmp_path
     def row(info: dict[str, Any]) -> list[str]:
         section(small, tmp_path, ["topdown"], "worse")
         write_json(model, {**read_json(model), **info})
-        found = proposal_section(gather(tmp_path / "flies", "val", None), TYPES)
+        found = proposal_section(Context(gather(tmp_path / "flies", "val", None), TYPES))
         assert found is not None
         table = [block for block in found.blocks if isinstance(block, Table)][-1]
         return [cell.text for cell in table.rows[0]]

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from posewright.report.context import Context
 from posewright.report.gather import gather
 from posewright.report.measures import threshold_free
 from posewright.report.page import Bullets, Page, Table, render
@@ -19,7 +20,7 @@ from .make_results import make_results
 def test_errors_oracles_thresholds_and_crowding_are_told(tmp_path: Path) -> None:
     made = make_results(tmp_path, seeds=(0,))
     results = gather(made.results, "val", None)
-    section = reasons_section(results)
+    section = reasons_section(Context(results))
     tables = [block for block in section.blocks if isinstance(block, Table)]
     metrics = json.loads((made.results / "evaluation/bottomup/fold0_seed0/val/metrics.json").read_text())
     assert [cell.text for cell in tables[0].rows[0]][:2] == ["bottomup", f"{100 * metrics['errors']['good']:.1f} %"]
@@ -37,7 +38,7 @@ def test_results_without_these_numbers_say_so(tmp_path: Path) -> None:
     made = make_results(tmp_path, methods=("topdown",), seeds=(0,), n_videos=2)
     path = made.results / "evaluation/topdown/fold0_seed0/val/metrics.json"
     path.write_text(json.dumps({key: value for key, value in json.loads(path.read_text()).items() if key != "errors"}))
-    section = reasons_section(gather(made.results, "val", None))
+    section = reasons_section(Context(gather(made.results, "val", None)))
     assert [block.text for block in section.blocks] == ["No evaluation tells kinds of error."]
 
 

@@ -23,12 +23,12 @@ rule build_report:
         **SITE.of("build_report", mem_mb=growing(4000, 64000), runtime=60),
     params:
         store=untracked(store_of),
-        labels=untracked(lambda w: PLAN.dataset_json(w.dataset)),
+        labels=untracked(lambda w: PLAN.labels.dataset_json(w.dataset)),
         version=STAGE_VERSION["build_report"],
         side=lambda w: SIDE_OF_PAGE[w.page],
-        types=PLAN.method_types(),
+        types=PLAN.methods.types(),
         # As inputs they would be made, or made again, for every report.
-        optional=lambda w: optional_results(w.dataset),
+        optional=lambda w: PLAN.optional.results(w.dataset),
         results=subpath(output.page, ancestor=2),
     shell:
         'python "$POSEWRIGHT/scripts/store_frames.py" --if-missing --dataset {params.labels:q} --out {params.store:q}'

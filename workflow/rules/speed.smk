@@ -22,12 +22,12 @@ rule measure_speed:
         **SITE.of("measure_speed", gpu=SITE.gpu, mem_mb=growing(12000, 64000), runtime=120),
     params:
         store=untracked(store_of),
-        labels=untracked(lambda w: PLAN.dataset_json(w.dataset)),
-        settings=speed_settings(PLAN),
+        labels=untracked(lambda w: PLAN.labels.dataset_json(w.dataset)),
+        settings=PLAN.optional.speed_settings(),
         methods=list(PLAN.project.methods),
         scored=lambda w, input: folders(input.scored),
         split=subpath(input.split, parent=True),
-        videos=untracked(lambda w: speed_videos(PLAN, w.dataset)),
+        videos=untracked(lambda w: PLAN.optional.speed_videos(w.dataset)),
         work=untracked(lambda w: f"{WORK}/predict"),
         out=subpath(output.speed, parent=True),
     shell:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from posewright.report.context import Context
 from posewright.report.figures import method_colour
 from posewright.report.gather import Evaluation, Results, entry, finite
 from posewright.report.measures import overall
@@ -124,8 +125,9 @@ def _verdict(sentence: Mapping[str, Any], said: str) -> Verdict:
     return Verdict(*verdict(word), f"{first} against {second}")
 
 
-def methods_section(results: Results) -> Section:
+def methods_section(context: Context) -> Section:
     """Return the table of methods, and one row per trained model below it."""
+    results = context.results
     blocks: list[Block] = []
     if not results.method_names:
         blocks.append(Text("No method has been evaluated yet.", "warn"))
@@ -157,8 +159,9 @@ def methods_section(results: Results) -> Section:
     return Section("methods", "Methods", "Methods", blocks)
 
 
-def pairs_section(results: Results) -> Section:
+def pairs_section(context: Context) -> Section:
     """Return the comparison of each pair on the primary metric, and everything else as a description."""
+    results = context.results
     title = "Pairs of methods"
     if results.pairs is None or results.pairs.empty:
         why = "One method alone has no pairs." if len(results.method_names) < 2 else "No comparison of pairs was found."

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from posewright.report.answer import primary_metric
+from posewright.report.context import Context
 from posewright.report.figures import (
     differences_figure,
     error_coverage_figure,
@@ -43,8 +44,9 @@ from posewright.report.words import (
 )
 
 
-def curves_section(results: Results) -> Section:
+def curves_section(context: Context) -> Section:
     """Return the figures of accuracy, each with what it is counted over."""
+    results = context.results
     nodes = {name: visible_nodes(results.of_method(name)) for name in results.method_names}
     known = {name: table for name, table in nodes.items() if table is not None}
     title = "Accuracy in figures"
@@ -93,8 +95,9 @@ def curves_section(results: Results) -> Section:
     return Section("curves", title, "Figures", blocks)
 
 
-def training_section(results: Results) -> Section:
+def training_section(context: Context) -> Section:
     """Return what each method cost, and the loss curves of each recipe."""
+    results = context.results
     title = "Training and budgets"
     blocks: list[Block] = []
     budgets = results.summary.get("budgets")

@@ -10,6 +10,7 @@ import pandas as pd
 
 from posewright.evaluation.ledger import configurations_scored
 from posewright.report.answer import SIDE_WORDS
+from posewright.report.context import Context
 from posewright.report.gather import Results, finite
 from posewright.report.page import Block, Bullets, Cell, Column, Section, Table, Text, Tone
 from posewright.report.words import count, counted, plain
@@ -17,8 +18,9 @@ from posewright.report.words import count, counted, plain
 _STATE_TONES: Mapping[str, Tone] = {"ok": "good", "partial": "warn", "excluded": "quiet"}
 
 
-def split_section(results: Results) -> Section:
+def split_section(context: Context) -> Section:
     """Return how frames were divided, what keeps the sides apart, and how often the test set was read."""
+    results = context.results
     blocks: list[Block] = []
     if not results.splits:
         blocks.append(Text("No split file was found.", "warn"))
@@ -37,16 +39,12 @@ def split_section(results: Results) -> Section:
     return Section("data", "Data: split, groups, leakage", "Data", blocks)
 
 
-def videos_section(results: Results, *, asked: bool) -> Section:
-    """Return the videos that gave less than everything, or the sentence that all were predicted.
-
-    Args:
-        results: with the rows of the status table.
-        asked: whether a status table was named at all.
-    """
+def videos_section(context: Context) -> Section:
+    """Return the videos that gave less than everything, or the sentence that all were predicted."""
+    results = context.results
     title = "Videos"
     if results.status is None:
-        why = "could not be read" if asked else "was not given"
+        why = "could not be read" if context.asked_of_videos else "was not given"
         return Section(
             "videos", title, "Videos", [Text(f"The table of video states {why}: nothing is said of videos.", "warn")]
         )

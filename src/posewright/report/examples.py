@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from posewright.labels.skeleton import Skeleton
+from posewright.report.context import Context
 from posewright.report.figures import method_colour
 from posewright.report.gather import Evaluation, Results
 from posewright.report.measures import frame_quality
@@ -51,8 +52,9 @@ class _Poses:
     n_visible: int
 
 
-def frames_section(results: Results, skeleton: Skeleton | None, store: FrameStore | None) -> Section:
+def frames_section(context: Context) -> Section:
     """Return the pictures; one trained model stands for each method."""
+    results, skeleton, store = context.results, context.skeleton, context.store
     title = "Frames to look at"
     shown = [results.of_method(name)[0] for name in results.method_names if results.of_method(name)]
     shown = [

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from posewright.files import file_digest
+from posewright.report.context import Context
 from posewright.report.gather import Results, finite
 from posewright.report.page import Block, Bullets, Cell, Column, Command, Heading, Section, Table, Text
 from posewright.report.words import counted, duration
@@ -15,8 +16,9 @@ from posewright.report.words import counted, duration
 _TARGETS = {"val": "", "test": " final"}
 
 
-def origin_section(results: Results) -> Section:
+def origin_section(context: Context) -> Section:
     """Return software, the commands that make these results again, and a digest of every file the page rests on."""
+    results = context.results
     blocks: list[Block] = [
         Bullets("Files that were not found", list(results.missing)),
         Heading("Software"),

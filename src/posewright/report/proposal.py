@@ -9,6 +9,7 @@ from posewright.config.auto import at
 from posewright.errors import InputError
 from posewright.evaluation.unit_metrics import metric_named
 from posewright.report.answer import primary_metric
+from posewright.report.context import Context
 from posewright.report.gather import Reader, Results, TrainedModel, finite
 from posewright.report.measures import overall
 from posewright.report.page import Block, Cell, Column, Section, Table, Text, Verdict
@@ -17,13 +18,9 @@ from posewright.report.words import MISSING, interval_of, metric_name, plain, va
 _CROP = "data_config.preprocessing.crop_size"
 
 
-def proposal_section(results: Results, types: Mapping[str, str]) -> Section | None:
-    """Return what was suggested and whether the outcome bears it out; None where nothing was planned.
-
-    Args:
-        results: of the comparison.
-        types: method -> its type in config.yaml.
-    """
+def proposal_section(context: Context) -> Section | None:
+    """Return what was suggested and whether the outcome bears it out; None where nothing was planned."""
+    results, types = context.results, context.types
     plan = Reader(results.folder).json(results.folder / "plan" / "fold0" / "plan.json")
     suggested = at(plan, "methods.value")
     if not isinstance(suggested, list):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from posewright.evaluation.errors import CLASSES
+from posewright.report.context import Context
 from posewright.report.figures import method_colour
 from posewright.report.gather import Evaluation, Results, entry, finite
 from posewright.report.page import Block, Bullets, Cell, Column, Section, Table, Text
@@ -27,8 +28,9 @@ _PARTS = {
 }
 
 
-def reasons_section(results: Results) -> Section:
+def reasons_section(context: Context) -> Section:
     """Return the tables behind the sentences of why; means over a method's trained models."""
+    results = context.results
     blocks: list[Block] = []
     known = [name for name in results.method_names if _some(results.of_method(name), "errors")]
     if not known:

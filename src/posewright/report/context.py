@@ -1,0 +1,36 @@
+"""What every section is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from posewright.labels.skeleton import Skeleton
+from posewright.report.gather import Results
+from posewright.samples.store import FrameStore
+
+
+@dataclass(frozen=True)
+class Context:
+    """The results of one dataset and side, and what only the workflow knows of them.
+
+    Attributes:
+        results: all that was read from the results folder.
+        types: method -> its type in config.yaml.
+        store: the decoded frames; None where they were purged, which costs pictures and nothing else.
+        asked_of_videos: whether a status table was named at all.
+    """
+
+    results: Results
+    types: Mapping[str, str] = field(default_factory=dict)
+    store: FrameStore | None = None
+    asked_of_videos: bool = False
+
+    @property
+    def skeleton(self) -> Skeleton | None:
+        """The skeleton that the trained models carry."""
+        for model in self.results.models:
+            value = model.info.get("skeleton")
+            if isinstance(value, dict) and "nodes" in value:
+                return Skeleton.from_json(value)
+        return None

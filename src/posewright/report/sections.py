@@ -1,0 +1,40 @@
+"""Which sections the page has, and in which order: the one list to add to.
+
+A section is a module with one function that takes a `Context` and returns a `Section`, or None where it has nothing
+to say of these results. It shows what files hold, computes no science of its own, and says in a sentence what is
+missing. To add one: write the module, name its function in `SECTIONS` at its place on the page, and let
+`tests/report/make_results.py` write the files it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from posewright.report.answer import methods_section, pairs_section
+from posewright.report.context import Context
+from posewright.report.curves import curves_section, training_section
+from posewright.report.data import split_section, videos_section
+from posewright.report.examples import frames_section
+from posewright.report.origin import origin_section
+from posewright.report.page import Section
+from posewright.report.proposal import proposal_section
+from posewright.report.reasons import reasons_section
+
+#: In the order of the page: the answer's own tables, why, at what cost, pictures, data, how it was made.
+SECTIONS: Sequence[Callable[[Context], Section | None]] = (
+    methods_section,
+    pairs_section,
+    proposal_section,
+    reasons_section,
+    curves_section,
+    frames_section,
+    training_section,
+    split_section,
+    videos_section,
+    origin_section,
+)
+
+
+def sections_of(context: Context) -> list[Section]:
+    """Return the sections that have something to say."""
+    return [section for make in SECTIONS if (section := make(context)) is not None]
