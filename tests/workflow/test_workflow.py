@@ -19,13 +19,17 @@ from .tiny_project import ROOT, Project, write_yaml
 RULES = "\n".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
 
 
+#: what no target makes but its own
+ON_REQUEST = {"measure_speed", "take_part", "compare_parts"}
+
+
 def stages() -> set[str]:
     return set(STAGE_VERSION)
 
 
 def test_everything_is_in_the_graph(fresh: Project) -> None:
     done = fresh.dry_run()
-    assert done.rules == stages()
+    assert done.rules == stages() - ON_REQUEST
     assert len([job for job in done.jobs if job.startswith("train_model")]) == 3
     assert len([job for job in done.jobs if job.startswith("publish_video")]) == 5
 

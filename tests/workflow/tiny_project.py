@@ -38,7 +38,7 @@ class Done:
             wildcards = re.search(r"^ *wildcards: (.*)$", lines, re.MULTILINE)
             values = [part.partition("=")[2] for part in wildcards[1].split(", ")] if wildcards else []
             found.append(f"{name}[{' '.join(values)}]" if values else name)
-        return sorted(job for job in found if job not in ("all", "final"))
+        return sorted(job for job in found if job not in ("all", "final", "speed", "learning_curve"))
 
     @property
     def rules(self) -> set[str]:

@@ -16,4 +16,6 @@ STAGE_VERSION: dict[str, int] = {
     "compare_methods": 2,
     "build_report": 3,
     "measure_speed": 1,
+    "take_part": 1,
+    "compare_parts": 1,
 }

@@ -41,6 +41,6 @@ def compared(now: pd.DataFrame, then: pd.DataFrame) -> dict[str, Any]:
     joined = now.merge(then, on=_KEY, suffixes=("", "_then"))
     found = joined[joined["x"].notna() | joined["x_then"].notna()]
     apart = np.hypot(found["x"] - found["x_then"], found["y"] - found["y_then"])
-    part = float((apart <= SAME_PX).mean()) if len(found) else 1.0  # a distance to nothing is NaN, and not the same
+    part = float((apart <= SAME_PX).mean()) if len(found) else 0.0  # a distance to nothing is NaN, and not the same
     complete = len(joined) == len(now) == len(then)
     return {"part": part, "nodes": len(found), "same": complete and part >= LEAST_PART}
