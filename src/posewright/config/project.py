@@ -12,6 +12,7 @@ from posewright.config.comparison import CompareConfig, LearningCurveConfig, Spe
 from posewright.config.data import Count
 from posewright.config.sections import Section, read_yaml, validate
 from posewright.config.sheet import ID
+from posewright.config.videos import SuggestConfig
 from posewright.errors import InputProblems, Problem, nearest
 
 Texts = Annotated[tuple[str, ...], Field(strict=False)]
@@ -288,6 +289,8 @@ class ProjectConfig(Section):
     """How `posewright run speed` measures."""
     learning_curve: LearningCurveConfig = LearningCurveConfig()
     """What `posewright run learning_curve` trains."""
+    suggest: SuggestConfig = SuggestConfig()
+    """Which frames are suggested to be labelled next."""
     work_dir: str = "work"
     """Folder for unfinished pieces, decoded frames and caches; may lie on a scratch disk."""
 

@@ -14,6 +14,7 @@ STAGE_VERSION: dict[str, int] = {
     "collect_status": 1,
     "evaluate_method": 2,
     "compare_methods": 2,
+    "suggest_frames": 1,
     "build_report": 3,
     "measure_speed": 1,
     "take_part": 1,

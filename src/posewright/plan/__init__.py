@@ -22,6 +22,7 @@ from posewright.plan.labels import LabelPlan
 from posewright.plan.methods import MethodPlan
 from posewright.plan.optional import OptionalPlan
 from posewright.plan.parts import existing
+from posewright.plan.predicted import PredictedPlan
 from posewright.plan.releases import ReleasePlan
 from posewright.plan.videos import VideoPlan
 
@@ -51,6 +52,11 @@ class Plan:
     def optional(self) -> OptionalPlan:
         """The targets that have to be asked for."""
         return OptionalPlan(self.project, self.videos)
+
+    @cached_property
+    def predicted(self) -> PredictedPlan:
+        """What is made of predicted videos."""
+        return PredictedPlan(self.project, self.labels, self.videos, self.releases)
 
     @classmethod
     def load(cls, config: Mapping[str, Any]) -> Plan:

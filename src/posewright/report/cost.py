@@ -113,7 +113,7 @@ def _pareto(results: Results, speed: Mapping[str, Any], methods: Mapping[str, An
     beaten = [offer.method for offer in offers if offer.method not in front]
     sentence = (
         f"Nobody beats {' and '.join(sorted(front))} in both accuracy and cost"
-        + (f"; {' and '.join(beaten)} cost more and find less than another method" if beaten else "")
+        + (f"; another method costs less and finds more than {' and '.join(beaten)}" if beaten else "")
         + ". That goes by the estimates, not by their intervals: it is no verdict."
     )
     name = metric_name(primary)

@@ -69,10 +69,16 @@ def pareto_figure(
                 [offer.accuracy.value],
                 xerr=offer.cost.reach,
                 yerr=offer.accuracy.reach,
-                fmt=MARKERS[offer.place % len(MARKERS)],
+                fmt="none",
+                color=method_colour(offer.place),
+                capsize=3,
+            )
+            axes.plot(
+                [offer.cost.value],
+                [offer.accuracy.value],
+                MARKERS[offer.place % len(MARKERS)],
                 color=method_colour(offer.place),
                 markersize=8,
-                capsize=3,
                 markerfacecolor=method_colour(offer.place) if offer.method in front else "white",
                 label=short(offer.method),
             )
