@@ -14,13 +14,9 @@ import yaml
 
 from posewright.config.stages import STAGE_VERSION
 
-from .tiny_project import ROOT, Project, write_yaml
+from .tiny_project import ON_REQUEST, ROOT, Project, write_yaml
 
 RULES = "\n".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
-
-
-#: what no target makes but its own
-ON_REQUEST = {"measure_speed", "take_part", "compare_parts", "suggest_frames"}
 
 
 def stages() -> set[str]:

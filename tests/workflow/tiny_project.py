@@ -20,6 +20,8 @@ from posewright.labels.skeleton import Skeleton
 from posewright.labels.write import write_labels
 
 ROOT = Path(__file__).resolve().parents[2]
+#: stages that no target makes but their own
+ON_REQUEST = {"measure_speed", "take_part", "compare_parts", "suggest_frames"}
 SHEET_HEAD = "video\tpath\tsession\n"
 
 
@@ -82,7 +84,7 @@ class Project:
 
     def run(self, *words: str) -> Done:
         """Do it."""
-        done = self.snakemake("--quiet", "rules", *words)
+        done = self.snakemake(*words, "--quiet", "rules")
         assert done.code == 0, done.text
         return done
 
