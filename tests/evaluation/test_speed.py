@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from posewright.evaluation.speed import spread, stratum_of
+from posewright.evaluation.speed import clip_of, spread, stratum_of
 from posewright.evaluation.speed_agreement import compared
 from posewright.evaluation.speed_probe import best_batch
 from posewright.evaluation.speed_rounds import ROUND_SCHEMA, round_rows, speed_summary
@@ -84,6 +84,13 @@ def test_strata_of_animals() -> None:
     keys = [(0, frame) for frame in range(100)]
     assert len(spread(keys)) == 32 and spread(keys)[0] == keys[0] and spread(keys)[-1][1] > 95
     assert spread(keys[:3]) == keys[:3]
+
+
+def test_all_methods_are_timed_on_the_same_part_of_the_video() -> None:
+    video = {"video": "v", "path": "v.mp4", "start": 10, "stop": 400, "size": [5, 5]}
+    assert clip_of(video, [10.0, 30.0], 2.0) == {"video": "v", "path": "v.mp4", "start": 10, "stop": 70}
+    assert clip_of(video, [1.0, 30.0], 2.0)["stop"] == 22  # the slowest is not waited for
+    assert clip_of(video, [9e3], 2.0)["stop"] == 400
 
 
 def keypoints(x: list[float]) -> pd.DataFrame:

@@ -34,6 +34,7 @@ from posewright.samples.video import VideoFault, source_of
 
 SCHEMA = 1
 _FRAMES = 32  #: of each stratum, at most: they are seen over and over
+_SLOWEST = 6  #: how many times longer than asked the slowest method may be timed with a video
 _LONGEST_VIDEO = 2000  #: frames of a timing with a video, at most
 _WEIGHTS = (".ckpt", ".bin", ".xml")
 
@@ -100,6 +101,7 @@ def measure_speed(
         facts[one.method] = {**_run(task), **_facts(one)}
         tasks[one.method] = {**task, "kind": "round", "batch": facts[one.method]["batch"]}
     video = _video(videos, sides[-1], max(told["batch"] for told in facts.values()))
+    clip = video and clip_of(video, [told["frames_per_s"] for told in facts.values()], float(settings["seconds"]))
     rows: list[dict[str, Any]] = []
     chance = random.Random(int(digest_of([common["seconds"], sorted(tasks)])[:8], 16))
     for number in range(int(settings["rounds"])):  # rule 13: at least five pairs, as the config's type sees to
@@ -109,7 +111,6 @@ def measure_speed(
         for place, method in enumerate(order):
             names = list(strata)
             chance.shuffle(names)
-            clip = video and _clip(video, facts[method]["frames_per_s"], settings["seconds"])
             answer = _run({**tasks[method], "order": names, "video": clip})
             rows += round_rows(number, place, method, answer, load)
             print(f"round {number + 1}: {method} started up in {answer['start_up_s']:.2f} s", flush=True)
@@ -200,11 +201,14 @@ def _video(rows: Sequence[Mapping[str, Any]], labels: LabelSet, fewest: int) -> 
     return None
 
 
-def _clip(video: Mapping[str, Any], frames_per_s: float, seconds: float) -> dict[str, Any]:
-    """Return the row of the part of a video that takes about ``seconds``."""
-    frames = min(max(int(frames_per_s * seconds), 1), _LONGEST_VIDEO)
+def clip_of(video: Mapping[str, Any], rates: Sequence[float], seconds: float) -> dict[str, Any]:
+    """Return the row of the part of a video that is timed, the same for all: what is paid once a video is shared alike.
+
+    It takes the fastest method ``seconds``, but the slowest not more than a few times as long.
+    """
+    frames = min(max(rates) * seconds, min(rates) * seconds * _SLOWEST, _LONGEST_VIDEO)
     row = {key: value for key, value in video.items() if key != "size"}
-    return {**row, "stop": min(video["start"] + frames, video["stop"])}
+    return {**row, "stop": min(video["start"] + max(int(frames), 1), video["stop"])}
 
 
 def _run(task: Mapping[str, Any]) -> dict[str, Any]:
