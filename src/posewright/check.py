@@ -155,7 +155,7 @@ def _video(
             )
     facts.pop("is_count", None)
     if video.source is not None and facts["size"] is not None:
-        reading, numbers = settings.reading(), [frame.frame for frame in frames]
+        numbers = [frame.frame for frame in frames]
         facts["frame_check"] = check_frame_identity(video, numbers, settings.frame_check, where, findings)
     return facts
 
