@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sleap_io
 import torch
@@ -20,9 +22,8 @@ from posewright.samples.store import FrameStore, store_frames
 from posewright.shapes import Size
 from posewright.synthetic.dataset import make_dataset
 from posewright.synthetic.spec import ArenaSpec
-
 from posewright.training.loaders import train_loader
-from posewright.training.planning import make_plan
+from posewright.training.planning import make_plan, sources_for
 
 from .small import small_recipe, train
 
@@ -116,6 +117,34 @@ def test_identities_and_nodes_pull_alike_at_the_features_they_share(data: Path, 
         losses["loss"].backward()
         optimiser.step()
     assert 0.05 < sorted(ratios)[5] < 2.0
+
+
+@pytest.mark.parametrize("model_type", ["multi_class_bottomup", "multi_class_topdown"])
+def test_shuffled_labels_give_every_animal_the_class_it_had(data: Path, model_type: str) -> None:
+    labels, store = read_side(data / "split" / "train.slp"), FrameStore(data / "store" / "store.json")
+    rng = np.random.default_rng(0)
+    frames = []
+    for frame in labels.frames:
+        order = rng.permutation(len(frame.points))
+        tracks = tuple(frame.tracks[row] for row in order)
+        frames.append(replace(frame, points=frame.points[order], tracks=tracks))
+    shuffled = replace(labels, frames=tuple(frames))
+    assert [frame.tracks for frame in shuffled.frames] != [frame.tracks for frame in labels.frames]
+    recipe = load_recipe(yaml.safe_load((RECIPES / f"{model_type}.unet.yaml").read_text()))
+    named = []
+    for side in (labels, shuffled):
+        plan = make_plan(recipe, side, store, 0, "")
+        assert plan.model_type.classes == ("animal_1", "animal_2")
+        sources = sources_for(plan.model_type, plan.preprocess, side, store)
+        samples = [sources[index] for index in range(len(sources))]
+        named.append(
+            {
+                (each.image.tobytes(), own.tobytes(), int(of))
+                for each in samples
+                for own, of in zip(each.points, each.class_ids, strict=True)
+            }
+        )
+    assert named[0] == named[1]
 
 
 def pull(loss: torch.Tensor, weights: list[torch.Tensor]) -> torch.Tensor:
