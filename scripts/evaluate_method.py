@@ -6,6 +6,7 @@ from pathlib import Path
 from posewright import door
 from posewright.evaluation.evaluate import evaluate_method
 from posewright.prediction.checkpoints import require_checkpoints
+from posewright.provenance import NAME, recording
 
 
 def main() -> None:
@@ -26,21 +27,27 @@ def main() -> None:
     words.add_argument("--out", type=Path, required=True, help="folder for metrics, tables and predictions")
     given = words.parse_args()
     require_checkpoints(given.checkpoints)
-    evaluate_method(
-        method=given.method,
-        models=given.models,
-        split=given.split,
-        side=given.side,
-        store=given.store,
-        label_source=given.dataset["label_source"],
-        complete=given.dataset["complete"],
-        out=given.out,
-        options=given.options,
-        labels=given.labels,
-        thresholds=given.thresholds,
-        ledger=given.ledger,
-        files=given.dataset.get("files", ()),
-    )
+    with recording(
+        given.out / NAME,
+        "evaluate_method",
+        inputs=[*given.models, given.split, given.store, *([given.thresholds] if given.thresholds else [])],
+        params={"method": given.method, "side": given.side, "dataset": given.dataset, "options": given.options},
+    ):
+        evaluate_method(
+            method=given.method,
+            models=given.models,
+            split=given.split,
+            side=given.side,
+            store=given.store,
+            label_source=given.dataset["label_source"],
+            complete=given.dataset["complete"],
+            out=given.out,
+            options=given.options,
+            labels=given.labels,
+            thresholds=given.thresholds,
+            ledger=given.ledger,
+            files=given.dataset.get("files", ()),
+        )
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from posewright import door
 from posewright.config.recipe import load_recipe
+from posewright.provenance import NAME, recording
 from posewright.training.train import train_model
 
 
@@ -19,15 +20,22 @@ def main() -> None:
     words.add_argument("--work", type=Path, required=True, help="folder for checkpoints while training")
     words.add_argument("--out", type=Path, required=True, help="the model folder")
     given = words.parse_args()
-    train_model(
-        recipe=load_recipe(given.recipe),
-        split=given.split,
-        store=given.store,
+    with recording(
+        given.out / NAME,
+        "train_model",
+        inputs=[given.split, given.store, *([given.plan] if given.plan else [])],
+        params={"recipe": given.recipe, "fold": given.fold},
         seed=given.seed,
-        work=given.work,
-        out=given.out,
-        plan=given.plan,
-    )
+    ) as record:
+        record.effort = train_model(
+            recipe=load_recipe(given.recipe),
+            split=given.split,
+            store=given.store,
+            seed=given.seed,
+            work=given.work,
+            out=given.out,
+            plan=given.plan,
+        )
 
 
 if __name__ == "__main__":

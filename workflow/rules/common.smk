@@ -13,6 +13,7 @@ from posewright.errors import InputError
 from posewright.files import canonical_json
 from posewright.layout import groups_file, plan_file
 from posewright.plan import Plan
+from posewright.records import write_table
 from posewright.runs import begin_run, leftover_hint
 from posewright.site import Site, growing
 from posewright.status import failed_fraction, read_status, summary
@@ -32,6 +33,7 @@ SITE = stated(Site.load, Path("config/site.yaml"))
 WORK = PLAN.project.work_dir
 STATUS = "results/status.tsv"
 SUMMARY = "results/summary.json"
+RECORDS = "results/provenance.tsv"
 SIDE_OF_PAGE = {"index": "val", "final": "test"}
 
 # Scripts are found from any working directory, and run by the Python that runs the workflow, activated or not. Under
@@ -186,9 +188,10 @@ def start_run(log):
 
 
 def end_run(is_finished):
-    """Forget the run and leave one file that says how it ended."""
+    """Forget the run, leave one file that says how it ended, and one table of where everything comes from."""
     RUN.end(Path())
     write_summary(Path(SUMMARY), RUN, Path(STATUS), is_finished=is_finished)
+    write_table(Path("results"), PLAN.project.datasets, Path(RECORDS))
     fault = notify(SITE.notify, Path(SUMMARY))
     if fault:
         logger.warning(fault)

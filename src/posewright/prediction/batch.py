@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from posewright.prediction.product import STATUS_NAME, Product, kept_files
 from posewright.prediction.release import Release, read_release
 from posewright.prediction.status import Status, read_status, write_status
 from posewright.prediction.video import VideoTask, predict_video
+from posewright.provenance import Record, sampled_digest
 
 SCHEMA = 1
 _KEEP = ("poses", "frames", "slp")
@@ -127,6 +129,12 @@ class _Batch:
     def _predict(self, task: VideoTask, product: Product, attempts: int) -> tuple[Status, dict[str, Any]]:
         if self._estimator is None:
             self._estimator = self._open_estimator(self._release)
+        inputs = {self._release.bundle.name: f"content:{self._release.digest}"}
+        record = Record(
+            "predict_videos",
+            {**inputs, task.path: sampled_digest(Path(task.path))},
+            {"video": task.science(), "settings": dict(self._settings)},
+        )
         with product.filling() as folder:
             status, timings = predict_video(
                 task,
@@ -136,11 +144,13 @@ class _Batch:
                 frames_at_once=int(self._settings.get("frames_at_once") or 8),
                 with_slp="slp" in (self._settings.get("keep") or _KEEP),
             )
-            status = status.with_attempts(attempts)
             for path in folder.iterdir():
                 if path.name not in product.files:
                     path.unlink()
-            write_status(folder / STATUS_NAME, status, product.key)
+            record.facts["timings"] = timings
+            record.effort = replace(record.watch.effort(), attempts=attempts)
+            provenance = record.to_json(sorted(folder.iterdir()), modules=False)
+            write_status(folder / STATUS_NAME, status.told(attempts, provenance), product.key)
         return status, {"how": "predicted", **timings}
 
 

@@ -6,7 +6,6 @@ import gc
 import logging
 import math
 import os
-import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -23,6 +22,7 @@ from torch import Tensor
 
 from posewright.config.recipe import Recipe
 from posewright.config.stages import STAGE_VERSION
+from posewright.effort import Effort, Journal
 from posewright.errors import Interrupted
 from posewright.files import atomic_path, digest_of, place, read_json, write_json, write_text
 from posewright.first_weights import first_weights_identity
@@ -31,7 +31,6 @@ from posewright.lease import Lease
 from posewright.model_types.plan import ModelPlan
 from posewright.networks.network import build_network, initialise, load_pretrained
 from posewright.networks.weights import weights_digest
-from posewright.provenance import write_provenance
 from posewright.samples.store import FrameStore
 from posewright.training.arithmetic import precision_of
 from posewright.training.callbacks import TimeBudget, TrainingLog
@@ -78,8 +77,8 @@ class _Task:
 
 def train_model(
     recipe: Recipe, split: Path, store: Path, seed: int, work: Path, out: Path, plan: Path | None = None
-) -> None:
-    """Train a model and write its folder.
+) -> Effort | None:
+    """Train a model, write its folder, and return what it cost over all jobs that worked on it.
 
     Everything unfinished lies in ``work/<key>``, keyed by what determines the weights: a training that was interrupted
     goes on from its last checkpoint, one that had finished is only placed again, and of several copies one trains and
@@ -100,7 +99,6 @@ def train_model(
         InputError: recipe and labels do not fit each other, or the recipe and this machine.
         Interrupted: a signal asked for the end.
     """
-    started = time.time()
     recipe, chosen = resolved(recipe, plan)
     n_devices = device_count(recipe.trainer_config)
     split_digest = read_json(split / "split.json")["digest"]
@@ -126,23 +124,17 @@ def train_model(
         if local_rank() > 0:
             with suppress(Interrupted):  # the first process says it, and its exit code counts
                 fit()
-            return
+            return None
         with Lease(folder / "lease.json", on_loss=stop.ask).held():
+            journal = Journal(folder / "attempts.jsonl")
             if not (folder / "model.json").is_file():
-                fit()
+                with journal.attempt(resumes=(folder / LAST).is_file()):
+                    fit()
             for name in _FILES:
                 place(folder / name, out / name)
             if chosen:
                 _tell_plan(chosen, out)
-    write_provenance(
-        out / "provenance.json",
-        stage="train_model",
-        inputs={"split": split_digest},
-        params=determined,
-        seed=seed,
-        started=started,
-        extra={"training": read_json(out / "model.json")["training"]},
-    )
+    return journal.total()
 
 
 def _fit_in_memory(task: _Task) -> None:
