@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from posewright.config.stages import STAGE_VERSION
 from posewright.files import read_json, write_text
 from posewright.provenance import NAME, recorded_files
 
@@ -29,17 +30,7 @@ COLUMNS = (
     "cpu_s",
     "peak_memory_mb",
 )
-_PLACES = (
-    f"*.{NAME}",
-    f"split/*/{NAME}",
-    f"plan/*/{NAME}",
-    f"models/*/*/{NAME}",
-    f"evaluation/*/*/*/{NAME}",
-    f"comparison/*/{NAME}",
-    f"releases/*/{NAME}",
-    f"report/*.{NAME}",
-    f"videos/*/{NAME}",
-)
+_VIDEOS = "videos"
 _STATUS = "status.json"
 _DIGITS = 16  #: of each digest in the table; the records hold all
 
@@ -72,16 +63,19 @@ class Artefact:
 
 
 def read_records(results: Path, *, videos: bool = True) -> list[Artefact]:
-    """Return every recorded artefact of ``results/<dataset>`` in the order of the stages, predicted videos last."""
-    found = [
-        Artefact(_name(path.relative_to(results)), path, _read(path))
-        for place in _PLACES
-        for path in sorted(results.glob(place))
-    ]
+    """Return every recorded artefact of ``results/<dataset>`` in the order of the stages, predicted videos last.
+
+    Reading them all is one small file each; without ``videos`` no folder of a video is looked into.
+    """
+    stages = list(STAGE_VERSION)
+    paths = [path for place in results.glob("*") for path in _below(place)]
+    artefacts = [Artefact(_name(path.relative_to(results)), path, _read(path)) for path in paths]
+    place = {one.name: stages.index(stage) if (stage := one.record.get("stage")) in stages else -1 for one in artefacts}
+    found = sorted(artefacts, key=lambda one: (place[one.name], one.name))
     if videos:
         found += [
             Artefact(path.parent.relative_to(results).as_posix(), path, _read(path).get("provenance") or {})
-            for path in sorted(results.glob(f"videos/*/*/{_STATUS}"))
+            for path in sorted(results.glob(f"{_VIDEOS}/*/*/{_STATUS}"))
         ]
     return found
 
@@ -115,8 +109,15 @@ def _rows(results: Path) -> Iterator[dict[str, Any]]:
         yield {name: "" if value is None else value for name, value in row.items()}
 
 
+def _below(place: Path) -> Iterator[Path]:
+    """Yield the records at a place of the results; of videos only those of whole releases, for there are thousands."""
+    if not place.is_dir():
+        return iter([place] if place.name.endswith(f".{NAME}") else [])
+    return place.glob(f"*/{NAME}") if place.name == _VIDEOS else place.rglob(f"*{NAME}")
+
+
 def _name(path: Path) -> str:
-    return path.as_posix().removesuffix(NAME).rstrip("./")
+    return path.as_posix().removesuffix(NAME)[:-1]  # with the slash or the dot before it
 
 
 def _read(path: Path) -> dict[str, Any]:
