@@ -5,6 +5,7 @@ from pathlib import Path
 
 from posewright import door
 from posewright.config.recipe import load_recipe
+from posewright.labels.seen import marks_of_split
 from posewright.provenance import NAME, recording
 from posewright.training.train import train_model
 
@@ -27,6 +28,7 @@ def main() -> None:
         params={"recipe": given.recipe, "fold": given.fold},
         seed=given.seed,
     ) as record:
+        record.facts["seen"] = marks_of_split(given.split / "split.json")
         record.effort = train_model(
             recipe=load_recipe(given.recipe),
             split=given.split,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from posewright.config.stages import STAGE_VERSION
+from posewright.discretion import discreet
 from posewright.effort import Effort, Stopwatch
 from posewright.files import file_digest, read_json, write_json
 from posewright.labels.digest import labels_digest
@@ -58,8 +60,7 @@ class Record:
         Without ``modules`` it leaves out the digests of the code, which take more room than all the rest.
         """
         effort = asdict(self.effort or self.watch.effort())
-        started = datetime.fromtimestamp(effort.pop("started"), UTC).isoformat(timespec="seconds")
-        return {
+        told = {
             **self.facts,
             "schema": SCHEMA,
             "stage": self.stage,
@@ -69,13 +70,15 @@ class Record:
             "outputs": {path.name: {"sha256": file_digest(path), "bytes": path.stat().st_size} for path in outputs},
             "params": self.params,
             "seed": self.seed,
-            "started": started,
+            "started": _stamp(effort.pop("started")),
+            "ended": _stamp(time.time()),
             **{name: round(value, 3) for name, value in effort.items()},
             "machine": machine(),
             "packages": package_versions(),
             "git_commit": git_commit(),
             **({"modules": loaded_modules()} if modules else {}),
         }
+        return dict(discreet(told))
 
 
 @contextmanager
@@ -146,6 +149,10 @@ def sampled_digest(path: Path) -> str:
     except OSError:
         return "none"
     return f"sampled:{digest.hexdigest()}"
+
+
+def _stamp(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def _digest(path: Path) -> str:

@@ -12,6 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from posewright.discretion import is_private
+
 PACKAGES = (
     "posewright",
     "av",
@@ -31,9 +33,9 @@ PACKAGES = (
 
 
 def machine() -> dict[str, Any]:
-    """Return host, system, processor count and device as this process sees them."""
+    """Return host, system, processor count and device as this process sees them; no host in a private project."""
     return {
-        "host": platform.node(),
+        "host": None if is_private() else platform.node(),
         "system": platform.platform(),
         "python": platform.python_version(),
         "processor": platform.machine(),

@@ -9,6 +9,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from posewright.config.stages import STAGE_VERSION
+from posewright.discretion import PRIVATE_VARIABLE
 from posewright.errors import InputError
 from posewright.files import canonical_json
 from posewright.layout import groups_file, plan_file
@@ -29,6 +30,8 @@ def stated(call, *words):
 
 
 PLAN = stated(Plan.load, config)
+if PLAN.project.provenance.private:
+    os.environ[PRIVATE_VARIABLE] = "1"  # for the scripts; a param would make everything run again
 SITE = stated(Site.load, Path("config/site.yaml"))
 WORK = PLAN.project.work_dir
 STATUS = "results/status.tsv"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from posewright.config.stages import STAGE_VERSION
+from posewright.discretion import discreet
 from posewright.files import digest_of, write_json
 from posewright.prediction.contracts import Estimator, Tracker
 from posewright.prediction.formats import FORMATS, write_formats
@@ -109,7 +110,7 @@ class _Batch:
         product = Product(self._products / key, key, files)
         status, how = self._bring(task, product)
         also = list(self._settings.get("also_write") or ())
-        write_formats(product.folder, also, task.path, key)
+        write_formats(product.folder, also, discreet(task.path), key)
         names = [*files, *(FORMATS[word][0] for word in also), STATUS_NAME]
         entry = {"key": key, "product": str(product.folder), "state": status.state, "files": names}
         return entry, how

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from posewright.discretion import discreet
 from posewright.errors import InputError
 from posewright.geometry import Transform, cut
 from posewright.prediction.ahead import ahead
@@ -114,7 +115,7 @@ def predict_video(
 ) -> tuple[Status, dict[str, float]]:
     """Predict one video into a folder and return its state, with timings for the provenance."""
     started = time.monotonic()
-    record = SlpVideo(task.path)
+    record = SlpVideo(discreet(task.path))
     try:
         if task.exclude:
             status = Status("excluded", "excluded", "the sheet excludes this video")
@@ -122,7 +123,7 @@ def predict_video(
         else:
             source = source_of(Path(task.path))
             info = source.info()
-            record = slp_video(task.path, source, info, task.fps)
+            record = slp_video(discreet(task.path), source, info, task.fps)
             _require_roi_inside(task, info)
             status = _predict_frames(task, source, info, estimator, tracker, folder, frames_at_once)
     except VideoFault as fault:
