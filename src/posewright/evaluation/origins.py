@@ -52,8 +52,8 @@ def training_overlap(
     if not trained_on:
         return {"status": SEPARATE, "frames": 0, "known_by": "declared: trained on none of these recordings"}
     learnt = read_labels([Path(path) for path in trained_on])
-    seen = {(learnt.videos[frame.video].base_name, frame.frame) for frame in learnt.frames}
-    shared = sum((truth.videos[frame.video].base_name, frame.frame) in seen for frame in truth.frames)
+    known = {(learnt.videos[frame.video].base_name, frame.frame) for frame in learnt.frames}
+    shared = sum((truth.videos[frame.video].base_name, frame.frame) in known for frame in truth.frames)
     return {
         "status": CONTAMINATED if shared else SEPARATE,
         "frames": shared,

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from posewright.config.stages import STAGE_VERSION
+from posewright.deadline import Deadline
 from posewright.discretion import discreet
 from posewright.files import digest_of, write_json
+from posewright.lease import Lease
 from posewright.prediction.contracts import Estimator, Tracker
 from posewright.prediction.formats import FORMATS, write_formats
 from posewright.prediction.product import STATUS_NAME, Product, kept_files
@@ -53,15 +55,20 @@ def predict_videos(
         manifest: the JSON file to write, when all videos have a state.
         make_tracker: gives a video its own tracker, by the setting ``tracker``, or None for none.
         open_estimator: loads the models, at most once; by default from the release's bundle, unpacked in ``work``.
+
+    Raises:
+        OutOfTime: the end of the Slurm job is near; finished videos stay.
     """
     opened = read_release(release)
-    batch = _Batch(opened, settings, work, published, make_tracker, open_estimator or partial(_load, work))
+    deadline = Deadline()
+    batch = _Batch(opened, settings, work, published, make_tracker, open_estimator or partial(_load, work), deadline)
     entries: dict[str, Any] = {}
     provenance: dict[str, Any] = {}
-    for row in videos:
-        task = VideoTask.from_row(row)
-        entries[task.video], provenance[task.video] = batch.video(task)
-        _log.info("%s: %s (%s)", task.video, entries[task.video]["state"], provenance[task.video]["how"])
+    with Lease(manifest.with_suffix(".lease"), on_loss=deadline.bring_near).held(), deadline.watched():
+        for row in videos:
+            task = VideoTask.from_row(row)
+            entries[task.video], provenance[task.video] = batch.video(task)
+            _log.info("%s: %s (%s)", task.video, entries[task.video]["state"], provenance[task.video]["how"])
     write_json(manifest, {"schema": SCHEMA, "release": opened.name, "videos": entries, "provenance": provenance})
 
 
@@ -93,6 +100,7 @@ class _Batch:
         published: Path,
         make_tracker: MakeTracker,
         open_estimator: Callable[[Release], Estimator],
+        deadline: Deadline,
     ) -> None:
         self._release = release
         self._settings = settings
@@ -100,6 +108,8 @@ class _Batch:
         self._published = published
         self._make_tracker = make_tracker
         self._open_estimator = open_estimator
+        self._deadline = deadline
+        self._n_predicted = 0
         self._estimator: Estimator | None = None
         self._tried: set[str] = set()
 
@@ -144,15 +154,21 @@ class _Batch:
                 folder,
                 frames_at_once=int(self._settings.get("frames_at_once") or 8),
                 with_slp="slp" in (self._settings.get("keep") or _KEEP),
+                before_each=partial(self._leave_if_out_of_time, task),
             )
             for path in folder.iterdir():
                 if path.name not in product.files:
                     path.unlink()
             record.facts["timings"] = timings
-            record.effort = replace(record.watch.effort(), attempts=attempts)
+            record.effort = replace(record.watch.effort(), attempts=attempts, untold=0)
             provenance = record.to_json(sorted(folder.iterdir()), modules=False)
             write_status(folder / STATUS_NAME, status.told(attempts, provenance), product.key)
+        self._n_predicted += 1
         return status, {"how": "predicted", **timings}
+
+    def _leave_if_out_of_time(self, task: VideoTask) -> None:
+        done = f"interrupted in video {task.video}, {self._n_predicted} were predicted in this job"
+        self._deadline.leave_if_near(done, has_gained=self._n_predicted > 0)
 
 
 def _published_status(folder: Path, key: str) -> Status | None:
