@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from posewright.discretion import PRIVATE_VARIABLE, discreet
+from posewright.discretion import PRIVATE_VARIABLE, publishable
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def private(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_a_project_that_is_not_private_tells_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(PRIVATE_VARIABLE, raising=False)
-    assert discreet({"path": "/home/jane/a.mp4"}) == {"path": "/home/jane/a.mp4"}
+    assert publishable({"path": "/home/jane/a.mp4"}) == {"path": "/home/jane/a.mp4"}
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_a_project_that_is_not_private_tells_everything(monkeypatch: pytest.Monk
     ],
 )
 def test_no_folder_outside_the_project_is_told(private: None, text: str) -> None:
-    told = discreet([{text: text}])[0]
+    told = publishable([{text: text}])[0]
     assert all("jane" not in word and "home" not in word for pair in told.items() for word in pair)
     (key,) = told
     assert key.rpartition("/")[2].rstrip("'") == text.replace("\\", "/").rpartition("/")[2].rstrip("'")
@@ -41,10 +41,10 @@ def test_no_folder_outside_the_project_is_told(private: None, text: str) -> None
 
 def test_what_names_no_place_stays(private: None, tmp_path: Path) -> None:
     kept = ["results/flies/split", "https://host/a/b", "1/2 of 3", "a or/and b", 3, None, True, "25 px/s", "", "/"]
-    assert discreet(kept) == kept
-    assert discreet(str(tmp_path / "data" / "a.mp4")) == "data/a.mp4"
+    assert publishable(kept) == kept
+    assert publishable(str(tmp_path / "data" / "a.mp4")) == "data/a.mp4"
 
 
 def test_equal_names_in_other_folders_stay_apart(private: None) -> None:
-    assert discreet("/a/cam0.mp4") != discreet("/b/cam0.mp4")
-    assert discreet("/a/cam0.mp4") == discreet("/a/cam0.mp4")
+    assert publishable("/a/cam0.mp4") != publishable("/b/cam0.mp4")
+    assert publishable("/a/cam0.mp4") == publishable("/a/cam0.mp4")

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from posewright import __version__
-from posewright.discretion import discreet
+from posewright.discretion import publishable
 from posewright.errors import InputError
 from posewright.files import digest_of, file_digest, write_json
 from posewright.records import Artefact, read_records
@@ -88,7 +88,7 @@ def write_crate(results: Path) -> list[str]:
         "hasPart": parts,
         "mentions": actions,
     }
-    write_json(results / NAME, {"@context": _CONTEXT, "@graph": discreet(list(crate.entities.values()))})
+    write_json(results / NAME, {"@context": _CONTEXT, "@graph": publishable(list(crate.entities.values()))})
     return crate.changed
 
 
@@ -176,7 +176,7 @@ def _inputs(crate: Crate, inputs: Mapping[str, str]) -> Iterator[Entity]:
             yield {"@id": known}
         else:
             mark = digest_of([path, digest])[:12]
-            yield crate.add(f"#input-{mark}", "CreativeWork", name=str(discreet(path)), identifier=digest)
+            yield crate.add(f"#input-{mark}", "CreativeWork", name=str(publishable(path)), identifier=digest)
 
 
 def _cost(record: Mapping[str, Any]) -> str:

@@ -25,7 +25,7 @@ def is_private() -> bool:
     return bool(os.environ.get(PRIVATE_VARIABLE))
 
 
-def discreet(value: Any) -> Any:
+def publishable(value: Any) -> Any:
     """Return a JSON value as it may be published: unchanged, in a private project without what names people and places.
 
     A path inside the project is told from there; of any other absolute path the name is left, after a mark that tells
@@ -34,13 +34,13 @@ def discreet(value: Any) -> Any:
     if not is_private():
         return value
     if isinstance(value, dict):
-        return {discreet(key): discreet(item) for key, item in value.items()}
+        return {publishable(key): publishable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [discreet(item) for item in value]
-    return _discreet_text(value) if isinstance(value, str) else value
+        return [publishable(item) for item in value]
+    return _without_places(value) if isinstance(value, str) else value
 
 
-def _discreet_text(text: str) -> str:
+def _without_places(text: str) -> str:
     if _WHOLE.fullmatch(text):
         return _path(text)
     text = _QUOTED.sub(lambda found: f"{found[1]}{_path(found[2])}{found[1]}", text)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from posewright.config.stages import STAGE_VERSION
-from posewright.discretion import discreet
+from posewright.discretion import publishable
 from posewright.effort import Effort, Stopwatch
 from posewright.files import file_digest, read_json, write_json
 from posewright.labels.digest import labels_digest
@@ -78,7 +78,7 @@ class Record:
             "git_commit": git_commit(),
             **({"modules": loaded_modules()} if modules else {}),
         }
-        return dict(discreet(told))
+        return dict(publishable(told))
 
 
 @contextmanager

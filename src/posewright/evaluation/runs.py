@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from posewright.discretion import discreet
+from posewright.discretion import publishable
 from posewright.errors import InputError
 from posewright.evaluation.scoring import METRICS_SCHEMA, Evaluation
 from posewright.evaluation.strata import in_stratum
@@ -80,7 +80,7 @@ def write_run(out: Path, evaluation: Evaluation, facts: Mapping[str, Any]) -> No
     write_table(out / "instances.parquet", evaluation.instances, INSTANCE_SCHEMA)
     write_table(out / "keypoints.parquet", evaluation.keypoints, KEYPOINT_SCHEMA)
     write_json(
-        out / "metrics.json", discreet({**evaluation.metrics, **facts})
+        out / "metrics.json", publishable({**evaluation.metrics, **facts})
     )  # last: where it stands, the others stand
 
 

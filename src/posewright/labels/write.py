@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from posewright.discretion import discreet
+from posewright.discretion import publishable
 from posewright.files import atomic_path
 from posewright.labels.model import LabelSet, VideoRef
 from posewright.labels.skeleton import Skeleton
@@ -138,7 +138,7 @@ def _video(video: VideoRef) -> Any:
     """Return the video under the user's own spelling, closed: writing labels never touches images."""
     import sleap_io
 
-    path = discreet(video.path)
+    path = publishable(video.path)
     names = getattr(video.handle, "filename", None)
     if isinstance(names, list) and video.source is not None:
         root = video.source.as_posix()

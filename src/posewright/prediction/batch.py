@@ -15,7 +15,7 @@ from typing import Any
 
 from posewright.config.stages import STAGE_VERSION
 from posewright.deadline import Deadline
-from posewright.discretion import discreet
+from posewright.discretion import publishable
 from posewright.files import digest_of, write_json
 from posewright.lease import Lease
 from posewright.prediction.contracts import Estimator, Tracker
@@ -120,7 +120,7 @@ class _Batch:
         product = Product(self._products / key, key, files)
         status, how = self._bring(task, product)
         also = list(self._settings.get("also_write") or ())
-        write_formats(product.folder, also, discreet(task.path), key)
+        write_formats(product.folder, also, publishable(task.path), key)
         names = [*files, *(FORMATS[word][0] for word in also), STATUS_NAME]
         entry = {"key": key, "product": str(product.folder), "state": status.state, "files": names}
         return entry, how

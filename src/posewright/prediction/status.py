@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from posewright.discretion import discreet
+from posewright.discretion import publishable
 from posewright.files import read_json, write_json
 
 SCHEMA = 1
@@ -48,7 +48,7 @@ class Status:
 
 def write_status(path: Path, status: Status, key: str) -> None:
     """Write a product's ``status.json``; ``publish_video`` adds the names of video and release."""
-    write_json(path, discreet({"schema": SCHEMA, "key": key, **asdict(status)}))
+    write_json(path, publishable({"schema": SCHEMA, "key": key, **asdict(status)}))
 
 
 def read_status(path: Path) -> tuple[Status, str] | None:

@@ -23,7 +23,7 @@ from torch import Tensor
 from posewright.config.recipe import Recipe
 from posewright.config.stages import STAGE_VERSION
 from posewright.deadline import Deadline
-from posewright.discretion import discreet
+from posewright.discretion import publishable
 from posewright.effort import Effort, Journal
 from posewright.errors import Interrupted
 from posewright.files import atomic_path, digest_of, place, read_json, write_json, write_text
@@ -237,9 +237,9 @@ def _fit(task: _Task, micro_batch: int | None) -> None:
 def _write_model(plan: ModelPlan, weights: dict[str, Tensor], log: TrainingLog, folder: Path) -> None:
     with atomic_path(folder / "best.ckpt") as temporary:
         torch.save({"state_dict": weights}, temporary)
-    write_text(folder / "training_config.yaml", yaml.safe_dump(discreet(plan.recipe.to_json()), sort_keys=False))
+    write_text(folder / "training_config.yaml", yaml.safe_dump(publishable(plan.recipe.to_json()), sort_keys=False))
     draw_curves(log.rows, folder / "curves.png")
-    write_json(folder / "model.json", discreet(plan.to_json()))
+    write_json(folder / "model.json", publishable(plan.to_json()))
 
 
 def _tell_plan(chosen: Sequence[Proposal], out: Path) -> None:
