@@ -1,8 +1,8 @@
 """Where an artefact comes from: inputs, settings, code, packages, machine and what it cost, as JSON beside it.
 
 Every stage is recorded in one way: its script does the work inside `recording`, which writes the record when the work
-has ended well. Records tell of clocks and hosts, so nothing reads them to decide anything, no rule declares them and a
-lost one makes nothing run again; ``posewright.records`` reads them back.
+has ended well. Records tell of clocks and hosts, so nothing that is made depends on one, and rules need not declare
+them: for want of its record alone no split or model should be made again. ``posewright.records`` reads them back.
 """
 
 from __future__ import annotations
