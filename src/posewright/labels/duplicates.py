@@ -79,8 +79,9 @@ def leakage_by_looks(frames: Frames, sides: Mapping[Side, Collection[Key]]) -> d
 def coarse(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the coarse picture ``[CELLS CELLS]`` of ``[height width channel]``, in grey levels, with the mean zero."""
     gray = image[..., 0] if image.shape[2] == 1 else cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
-    fine: NDArray[np.float32] = cv2.resize(gray.astype(np.float32), (CELLS, CELLS), interpolation=cv2.INTER_AREA)
-    return fine - fine.mean(dtype=np.float32)
+    fine: Any = cv2.resize(gray.astype(np.float32), (CELLS, CELLS), interpolation=cv2.INTER_AREA)
+    picture: NDArray[np.float32] = fine - fine.mean(dtype=np.float32)
+    return picture
 
 
 def _pyramid(image: NDArray[np.uint8]) -> list[NDArray[np.int16]]:
