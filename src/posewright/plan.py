@@ -265,7 +265,7 @@ class Plan:
         return canonical_json(
             {
                 "backend": self.project.predict.backend,
-                "tuning": _dump(self.project.compare.tuning),
+                "tuning": _dump(self.project.compare.declared_tuning),
                 "trials": declared.trials,
                 "trained_on": None if declared.trained_on is None else list(declared.trained_on),
                 **self._decoding(),
