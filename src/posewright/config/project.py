@@ -269,8 +269,8 @@ class TuningConfig(Section):
 
     objective: Annotated[str, Field(pattern=r"^(auto|(pck|f1)_[1-9]\d*px)$")] = "auto"
     """What the chosen pair makes greatest. `pck_<k>px`: body parts found nearer than k px, less those invented where
-    there is none, of those shown. `f1_<k>px`: F1 of body parts found nearer than k px; it drops inexact ones, too. auto:
-    the first with the k of `primary`, else `pck_5px`."""
+    there is none, of those shown. `f1_<k>px`: F1 of body parts found nearer than k px; it drops inexact ones, too.
+    auto: the first with the k of `primary`, else `pck_5px`."""
     grid: Annotated[tuple[Threshold, ...], Field(strict=False, min_length=1)] = (
         0.1,
         0.15,

@@ -4,10 +4,10 @@ The network runs once; its maps are read at every peak threshold of the grid, an
 was read. The choice is written down as ``thresholds.json`` and used unchanged on test frames, in releases and videos.
 
 Both thresholds are judged by one objective, counted in body parts, since both trade the same two things: the peak
-threshold single body parts, the instance threshold whole animals with all of theirs. It is made to agree with the metric
-that decides between methods. PCK alone would always ask for the lowest threshold, for it does not see what is invented
-(rule 7), so each invented body part takes one right one away. A body part found, but not near enough, is a miss to PCK
-and no more: F1, which counts it a second time as something false, gives up right body parts to be rid of those.
+threshold single body parts, the instance threshold whole animals with all of theirs. It is made to agree with the
+metric that decides between methods. PCK alone would always ask for the lowest threshold, for it does not see what is
+invented (rule 7), so each invented body part takes one right one away. A body part found, but not near enough, is a
+miss to PCK and no more: F1, which counts it once more as something false, gives up right ones to be rid of those.
 """
 
 from __future__ import annotations
@@ -81,11 +81,12 @@ class Tuning:
         return (counts.right - counts.invented) / counts.shown if counts.shown else -float(counts.invented)
 
     @property
-    def _parts(self) -> re.Match[str]:
+    def _parts(self) -> tuple[str, str]:
+        """Kind of objective, and its k."""
         found = _OBJECTIVE.fullmatch(self.objective)
         if not found:
             raise InputError(f"Unknown compare.tuning.objective {self.objective!r}; write pck_<k>px, such as pck_5px.")
-        return found
+        return found[1], found[2]
 
     def readings(self, options: DecodeOptions) -> list[DecodeOptions]:
         """Return the ways to read the maps, the lowest threshold first; whole poses are not filtered yet."""
