@@ -10,7 +10,7 @@ from snakemake.exceptions import WorkflowError
 
 from posewright.config.stages import STAGE_VERSION
 from posewright.errors import InputError
-from posewright.files import canonical_json
+from posewright.files import canonical_json, digest_of
 from posewright.layout import groups_file, plan_file
 from posewright.plan import Plan
 from posewright.runs import begin_run, leftover_hint
@@ -160,6 +160,46 @@ def published(files):
         for video in PLAN.video_ids(dataset)
         for file in files
     ]
+
+
+def judged(dataset):
+    """Return the releases whose videos are judged: those of which poses and frames are kept."""
+    kept = {"poses.parquet", "frames.parquet"} <= set(PLAN.video_files())
+    return stated(PLAN.releases_of, dataset) if kept else []
+
+
+def qualities(datasets):
+    """Return the tables of the quality of every video."""
+    return [f"results/{dataset}/quality/{name}/videos.parquet" for dataset in datasets for name in judged(dataset)]
+
+
+def report_figures():
+    """Return the figures of a page as files that Snakemake's own report shows, with a toggle by method."""
+    titles = {"pck": "found within a distance", "coverage": "error against coverage", "body_parts": "by body part"}
+    place = "results/{dataset}/report/figures/{page}"
+
+    def shown(folder, figure, title, subcategory, **labels):
+        return report(
+            f"{place}/{folder}/{figure}.svg",
+            caption=f"../report/{figure}.rst",
+            category="{dataset}",
+            subcategory=subcategory,
+            labels={"figure": title, **labels},
+        )
+
+    each = [
+        shown(method, figure, title, "Each method ({page}.html)", method=method)
+        for method in sorted(PLAN.project.methods)
+        for figure, title in titles.items()
+    ]
+    everything = {**titles, "differences": "differences by unit"}
+    return each + [shown("_all", figure, title, "All methods ({page}.html)") for figure, title in everything.items()]
+
+
+def sheet_digest(wildcards):
+    """Return a digest of what the sheet says of a dataset's videos, as far as their quality depends on it."""
+    rows = [row for row in PLAN.videos if row.dataset == wildcards.dataset]
+    return digest_of(sorted([row.video, canonical_json([row.n_animals, row.fps, row.roi])] for row in rows))
 
 
 def stop_on_too_many_failures():

@@ -12,7 +12,8 @@ STAGE_VERSION: dict[str, int] = {
     "predict_videos": 2,
     "publish_video": 1,
     "collect_status": 1,
+    "check_quality": 1,
     "evaluate_method": 3,
     "compare_methods": 2,
-    "build_report": 2,
+    "build_report": 3,
 }

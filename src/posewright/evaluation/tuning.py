@@ -93,6 +93,15 @@ class Tuning:
         return [replace(options, peak_threshold=peak, min_instance_score=0.0) for peak in sorted(set(self.grid))]
 
 
+def objective_words(objective: str) -> str:
+    """Return what an objective makes greatest, in words."""
+    found = _OBJECTIVE.fullmatch(objective)
+    if not found:
+        return objective
+    right = f"body parts found nearer than {found[2]} px"
+    return f"the F1 score of {right}" if found[1] == "f1" else f"the number of {right}, less those invented,"
+
+
 def tune(
     truth: LabelSet, read: Sequence[tuple[DecodeOptions, PoseBatch]], tuning: Tuning, complete: bool
 ) -> dict[str, Any]:
