@@ -48,23 +48,23 @@ def test_paths_in_the_sheet_begin_at_its_own_folder(folder: Path) -> None:
 
 def test_every_video_is_in_a_batch_with_the_columns_that_reach_prediction(folder: Path) -> None:
     here = plan()
-    for video in here.video_ids("mouse"):
-        rows = json.loads(here.batch_rows("mouse", here.batch_of("mouse", video)))
+    for video in here.videos.ids("mouse"):
+        rows = json.loads(here.videos.batch_rows("mouse", here.videos.batch_of("mouse", video)))
         assert video in [row["video"] for row in rows]
         assert all("note" not in row and "extra" not in row for row in rows)
 
 
 def test_a_working_release_is_the_first_fold_and_seed(folder: Path) -> None:
-    assert plan().definition("dev-one") == {"method": "one", "fold": 0, "seed": 3}
-    assert plan().definition("mouse-1") == {"method": "one", "fold": 0, "seed": 4}
+    assert plan().releases.definition("dev-one") == {"method": "one", "fold": 0, "seed": 3}
+    assert plan().releases.definition("mouse-1") == {"method": "one", "fold": 0, "seed": 4}
 
 
 def test_a_frozen_release_is_not_made_again_and_not_changed(folder: Path) -> None:
-    assert plan().releases_to_make("mouse") == ["dev-one", "mouse-1"]
-    write_json(Path(release_file("mouse", "mouse-1")), {"definition": plan().definition("mouse-1")})
-    assert plan().releases_to_make("mouse") == ["dev-one"]
+    assert plan().releases.to_make("mouse") == ["dev-one", "mouse-1"]
+    write_json(Path(release_file("mouse", "mouse-1")), {"definition": plan().releases.definition("mouse-1")})
+    assert plan().releases.to_make("mouse") == ["dev-one"]
     with pytest.raises(InputError, match="releases never change"):
-        plan(releases={"mouse-1": {"method": "one", "seed": 3}}).releases_to_make("mouse")
+        plan(releases={"mouse-1": {"method": "one", "seed": 3}}).releases.to_make("mouse")
 
 
 def test_speed_is_in_no_identity(folder: Path) -> None:
@@ -72,9 +72,9 @@ def test_speed_is_in_no_identity(folder: Path) -> None:
     slow = {**RECIPE, "trainer_config": {"train_data_loader": {"num_workers": 4}, "trainer_accelerator": "cpu"}}
     Path("pose.yaml").write_text(yaml.safe_dump(slow))
     after = plan(predict={**CONFIG["predict"], "on_missing": "report", "max_failed_fraction": 0.5, "frames_at_once": 4})
-    assert after.recipe_identity("pose") == before.recipe_identity("pose")
-    assert after.predict_identity() == before.predict_identity()
-    assert after.recipe_json("pose") != before.recipe_json("pose")
+    assert after.methods.recipe_identity("pose") == before.methods.recipe_identity("pose")
+    assert after.videos.identity() == before.videos.identity()
+    assert after.methods.recipe_json("pose") != before.methods.recipe_json("pose")
 
 
 def test_what_is_not_available_is_refused_and_not_ignored(folder: Path) -> None:
@@ -86,9 +86,9 @@ def test_what_is_not_available_is_refused_and_not_ignored(folder: Path) -> None:
 
 def test_models_that_are_not_trained_here_are_scored_once(folder: Path) -> None:
     here = plan(methods={**CONFIG["methods"], "theirs": {"type": "single_instance", "models": [{"path": "there"}]}})
-    assert here.seeds_of("one") == [3, 4]
-    assert here.seeds_of("theirs") == [3]
-    assert here.method_folders("theirs") == ["there"]
+    assert here.methods.seeds_of("one") == [3, 4]
+    assert here.methods.seeds_of("theirs") == [3]
+    assert here.methods.folders("theirs") == ["there"]
 
 
 def test_other_first_weights_are_another_training_wherever_they_lie(folder: Path) -> None:
@@ -96,27 +96,30 @@ def test_other_first_weights_are_another_training_wherever_they_lie(folder: Path
     with pytest.raises(InputError, match=r"first\.ckpt does not exist"):
         plan()
     Path("first.ckpt").write_bytes(b"weights")
-    before = plan().recipe_identity("pose")
+    before = plan().methods.recipe_identity("pose")
     Path("first.ckpt").rename("moved.ckpt")
     Path("pose.yaml").write_text(yaml.safe_dump({**RECIPE, "posewright": {"start_from": {"path": "moved.ckpt"}}}))
-    assert plan().recipe_identity("pose") == before
+    assert plan().methods.recipe_identity("pose") == before
     Path("moved.ckpt").write_bytes(b"others")
-    assert plan().recipe_identity("pose") != before
+    assert plan().methods.recipe_identity("pose") != before
 
 
 def test_a_bundle_is_what_its_digest_says_wherever_it_lies(folder: Path) -> None:
     one, other = ({"bundle": place, "sha256": "a" * 64} for place in ("here.posewright", "https://there/x.posewright"))
     plans = [plan(releases={"brought": made}, predict={"releases": ["brought"]}) for made in (one, other)]
-    assert plans[0].release_definition("brought") == plans[1].release_definition("brought")
-    assert plans[1].bundle_words("brought") == ["--bundle", "https://there/x.posewright"]
-    assert plans[0].releases_of("mouse") == ["brought"]  # no labels are needed for it
-    assert plans[0].bundle_words("dev-one") == []
+    assert plans[0].releases.definition_json("brought") == plans[1].releases.definition_json("brought")
+    assert plans[1].releases.bundle_words("brought") == ["--bundle", "https://there/x.posewright"]
+    assert plans[0].releases.predicting("mouse") == ["brought"]  # no labels are needed for it
+    assert plans[0].releases.bundle_words("dev-one") == []
     with pytest.raises(InputError, match="has no labels"):
-        plan().releases_of("mouse")
+        plan().releases.predicting("mouse")
 
 
 def test_models_with_a_digest_are_compared_with_it(folder: Path) -> None:
     models = [{"path": "a", "sha256": "b" * 64}, {"path": "c"}]
     here = plan(methods={**CONFIG["methods"], "theirs": {"type": "topdown", "models": models}})
-    assert here.checkpoint_words("theirs") == ["--checkpoints", json.dumps({"a": "b" * 64}, separators=(",", ":"))]
-    assert here.checkpoint_words("one") == here.checkpoint_words(None) == []
+    assert here.methods.checkpoint_words("theirs") == [
+        "--checkpoints",
+        json.dumps({"a": "b" * 64}, separators=(",", ":")),
+    ]
+    assert here.methods.checkpoint_words("one") == here.methods.checkpoint_words(None) == []

@@ -30,9 +30,9 @@ def test_a_deeplabcut_project_needs_no_conversion(shared_data: Path, tmp_path: P
         "work_dir": str(tmp_path / "work"),
     }
     plan = Plan.load(config)
-    assert plan.labelled == ["mouse"]
-    assert plan.label_digests["mouse"] == (labels_digest(labels_file),) == (labels_digest(project / "config.yaml"),)
-    assert plan.split_identity("mouse") == Plan.load(config).split_identity("mouse")
+    assert plan.labels.labelled == ["mouse"]
+    assert plan.labels.digests["mouse"] == (labels_digest(labels_file),) == (labels_digest(project / "config.yaml"),)
+    assert plan.labels.split_identity("mouse") == Plan.load(config).labels.split_identity("mouse")
 
     check_inputs(plan.project, "mouse", tmp_path / "check.json")
     facts = read_json(tmp_path / "check.json")

@@ -36,7 +36,7 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     release = folder / "flies" / "release.json"
     make_release("flies", {"method": "topdown"}, models, release, folder / "ledger.tsv", peak_threshold=0.02)
     rows = [{"video": video, "path": str(folder / "videos" / f"{video}.mp4")} for video in VIDEOS]
-    settings = json.loads(Plan.load({"datasets": {"flies": {}}, "work_dir": str(folder)}).predict_settings())
+    settings = json.loads(Plan.load({"datasets": {"flies": {}}, "work_dir": str(folder)}).videos.settings())
     predict_videos(release, rows, settings, folder / "work", folder / "p", folder / "manifest.json", tracker_for)
     return folder
 

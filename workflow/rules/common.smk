@@ -10,7 +10,7 @@ from snakemake.exceptions import WorkflowError
 
 from posewright.config.stages import STAGE_VERSION
 from posewright.errors import InputError
-from posewright.files import canonical_json, digest_of
+from posewright.files import canonical_json
 from posewright.layout import groups_file, plan_file
 from posewright.plan import Plan
 from posewright.runs import begin_run, leftover_hint
@@ -78,40 +78,44 @@ def model_files(dataset, recipes, fold, seed, file):
 
 def method_models(wildcards, file):
     """Return one file of every model that a method trains."""
-    recipes = PLAN.method_recipes(wildcards.method)
+    recipes = PLAN.methods.recipes(wildcards.method)
     return model_files(wildcards.dataset, recipes, wildcards.fold, wildcards.seed, file)
 
 
 def release_models(wildcards, file):
     """Return one file of every model that goes into a release; none when it is made from a bundle."""
-    made_of = PLAN.definition(wildcards.release)
-    recipes = PLAN.method_recipes(made_of["method"]) if "method" in made_of else []
+    made_of = PLAN.releases.definition(wildcards.release)
+    recipes = PLAN.methods.recipes(made_of["method"]) if "method" in made_of else []
     return model_files(wildcards.dataset, recipes, made_of.get("fold"), made_of.get("seed"), file)
 
 
 def thresholds(dataset, method, fold, seed):
     """Return the file of a method's thresholds, where they are tuned and not set by the config."""
-    return [f"results/{dataset}/evaluation/{method}/fold{fold}_seed{seed}/val/thresholds.json"] if PLAN.tunes else []
+    return (
+        [f"results/{dataset}/evaluation/{method}/fold{fold}_seed{seed}/val/thresholds.json"]
+        if PLAN.methods.tunes
+        else []
+    )
 
 
 def release_thresholds(wildcards):
     """Return the thresholds that go into a release; none when it is made from a bundle, or where there are no labels."""
-    made_of = PLAN.definition(wildcards.release)
-    if "method" not in made_of or wildcards.dataset not in PLAN.labelled:
+    made_of = PLAN.releases.definition(wildcards.release)
+    if "method" not in made_of or wildcards.dataset not in PLAN.labels.labelled:
         return []
     return thresholds(wildcards.dataset, made_of["method"], made_of["fold"], made_of["seed"])
 
 
 def release_folders(wildcards, models):
     """Return the model folders that go into a release: trained here, or those that the method comes with."""
-    method = PLAN.definition(wildcards.release).get("method")
-    return folders(models) or (PLAN.method_folders(method) if method else [])
+    method = PLAN.releases.definition(wildcards.release).get("method")
+    return folders(models) or (PLAN.methods.folders(method) if method else [])
 
 
 def release_scores(wildcards, side):
     """Return the metrics of a release's own models on one side of the split; none where there are no labels."""
-    made_of = PLAN.definition(wildcards.release)
-    if "method" not in made_of or wildcards.dataset not in PLAN.labelled:
+    made_of = PLAN.releases.definition(wildcards.release)
+    if "method" not in made_of or wildcards.dataset not in PLAN.labels.labelled:
         return []
     run = f"fold{made_of['fold']}_seed{made_of['seed']}"
     return [f"results/{wildcards.dataset}/evaluation/{made_of['method']}/{run}/{side}/metrics.json"]
@@ -123,7 +127,7 @@ def folders(files):
 
 def releases_to_make():
     """Return a pattern of the releases that have a rule, each only below the dataset that lacks it."""
-    places = {dataset: stated(PLAN.releases_to_make, dataset) for dataset in PLAN.project.datasets}
+    places = {dataset: stated(PLAN.releases.to_make, dataset) for dataset in PLAN.project.datasets}
     named = [
         f"(?<=/{re.escape(dataset)}/releases/){re.escape(name)}" for dataset, names in places.items() for name in names
     ]
@@ -134,38 +138,47 @@ def evaluations(side, dataset=None):
     """Return the metrics of every method, fold and seed on one side of the split."""
     return [
         f"results/{name}/evaluation/{method}/fold{fold}_seed{seed}/{side}/metrics.json"
-        for name in ([dataset] if dataset else PLAN.labelled)
+        for name in ([dataset] if dataset else PLAN.labels.labelled)
         for method in PLAN.project.methods
-        for fold in PLAN.folds()
-        for seed in PLAN.seeds_of(method)
+        for fold in PLAN.methods.folds()
+        for seed in PLAN.methods.seeds_of(method)
     ]
 
 
 def plans():
     """Return what the labels suggest, of every dataset that has labels."""
-    return [plan_file(dataset, fold) for dataset in PLAN.labelled for fold in PLAN.folds()]
+    return [plan_file(dataset, fold) for dataset in PLAN.labels.labelled for fold in PLAN.methods.folds()]
 
 
 def compared():
     """Return the datasets on which methods are compared."""
-    return PLAN.labelled if PLAN.project.methods else []
+    return PLAN.labels.labelled if PLAN.project.methods else []
 
 
 def published(files):
     """Return the given files of every video that is asked of a release."""
+    return [file for dataset in PLAN.project.datasets for file in published_of(dataset, files)]
+
+
+def published_of(dataset, files):
+    """Return the given files of every video of one dataset, release by release."""
     return [
         f"results/{dataset}/videos/{release}/{video}/{file}"
-        for dataset in PLAN.project.datasets
-        for release in stated(PLAN.releases_of, dataset)
-        for video in PLAN.video_ids(dataset)
+        for release in stated(PLAN.releases.predicting, dataset)
+        for video in PLAN.videos.ids(dataset)
         for file in files
     ]
 
 
+def split_files(dataset):
+    """Return the first fold's split of a dataset that has labels: what stands before anything is suggested."""
+    return [f"results/{dataset}/split/fold0/split.json"] if dataset in PLAN.labels.labelled else []
+
+
 def judged(dataset):
     """Return the releases whose videos are judged: those of which poses and frames are kept."""
-    kept = {"poses.parquet", "frames.parquet"} <= set(PLAN.video_files())
-    return stated(PLAN.releases_of, dataset) if kept else []
+    kept = {"poses.parquet", "frames.parquet"} <= set(PLAN.videos.files())
+    return stated(PLAN.releases.predicting, dataset) if kept else []
 
 
 def qualities(datasets):
@@ -194,12 +207,6 @@ def report_figures():
     ]
     everything = {**titles, "differences": "differences by unit"}
     return each + [shown("_all", figure, title, "All methods ({page}.html)") for figure, title in everything.items()]
-
-
-def sheet_digest(wildcards):
-    """Return a digest of what the sheet says of a dataset's videos, as far as their quality depends on it."""
-    rows = [row for row in PLAN.videos if row.dataset == wildcards.dataset]
-    return digest_of(sorted([row.video, canonical_json([row.n_animals, row.fps, row.roi])] for row in rows))
 
 
 def stop_on_too_many_failures():

@@ -3,7 +3,7 @@
 
 rule check_inputs:
     input:
-        labels=lambda w: ancient(PLAN.label_files(w.dataset)),
+        labels=lambda w: ancient(PLAN.labels.files(w.dataset)),
     output:
         check="results/{dataset}/check.json",
     log:
@@ -16,7 +16,7 @@ rule check_inputs:
     resources:
         **SITE.of("check_inputs", mem_mb=growing(4000, 64000, per_input_mb=4), runtime=60),
     params:
-        split=lambda w: PLAN.split_identity(w.dataset),
+        split=lambda w: PLAN.labels.split_identity(w.dataset),
         project=untracked(lambda w: canonical_json(config)),
         groups=untracked(lambda w: groups_file(w.dataset)),
     shell:
@@ -28,7 +28,7 @@ rule split_labels:
     # check_inputs compares the same params, so whenever this rule has to run, so has the check before it.
     input:
         check="results/{dataset}/check.json",
-        labels=lambda w: ancient(PLAN.label_files(w.dataset)),
+        labels=lambda w: ancient(PLAN.labels.files(w.dataset)),
         index=ancient("results/{dataset}/store.json"),
     output:
         split="results/{dataset}/split/fold{fold}/split.json",
@@ -43,9 +43,9 @@ rule split_labels:
     resources:
         **SITE.of("split_labels", mem_mb=growing(4000, 64000, per_input_mb=4), runtime=60),
     params:
-        identity=lambda w: PLAN.split_identity(w.dataset),
-        split=PLAN.split_json(),
-        dataset=untracked(lambda w: PLAN.dataset_json(w.dataset)),
+        identity=lambda w: PLAN.labels.split_identity(w.dataset),
+        split=PLAN.labels.split_json(),
+        dataset=untracked(lambda w: PLAN.labels.dataset_json(w.dataset)),
         sheet=untracked(lambda w: ["--sheet", PLAN.project.videos] if PLAN.project.videos else []),
         groups=untracked(lambda w: groups_file(w.dataset)),
         store=untracked(store_of),
@@ -62,7 +62,7 @@ rule store_frames:
     # The pixels are scratch in the work folder, and no output: Snakemake would redo everything that ever read them
     # when they are deleted and one job needs them. Who misses them makes them again (scripts/store_frames.py).
     input:
-        labels=lambda w: ancient(PLAN.label_files(w.dataset)),
+        labels=lambda w: ancient(PLAN.labels.files(w.dataset)),
     output:
         index="results/{dataset}/store.json",
     log:
@@ -75,8 +75,8 @@ rule store_frames:
     resources:
         **SITE.of("store_frames", mem_mb=growing(4000, 64000, per_input_mb=4), runtime=240),
     params:
-        identity=lambda w: PLAN.store_identity(w.dataset),
-        dataset=untracked(lambda w: PLAN.dataset_json(w.dataset)),
+        identity=lambda w: PLAN.labels.store_identity(w.dataset),
+        dataset=untracked(lambda w: PLAN.labels.dataset_json(w.dataset)),
         store=untracked(store_of),
     shell:
         'python "$POSEWRIGHT/scripts/store_frames.py" --dataset {params.dataset:q} --out {params.store:q}'

@@ -21,7 +21,7 @@ rule plan_recipe:
         **SITE.of("plan_recipe", mem_mb=growing(4000, 64000), runtime=30),
     params:
         version=STAGE_VERSION["plan_recipe"],
-        dataset=lambda w: PLAN.judged_dataset_json(w.dataset),
+        dataset=lambda w: PLAN.labels.judged_json(w.dataset),
         split=subpath(input.split, parent=True),
     shell:
         'python "$POSEWRIGHT/scripts/plan_recipe.py" --split {params.split:q} --store {input.store:q}'

@@ -22,9 +22,9 @@ rule predict_videos:
     resources:
         **SITE.of("predict_videos", gpu=SITE.gpu, mem_mb=growing(12000, 64000), runtime=growing(480, 2880)),
     params:
-        videos=lambda w: PLAN.batch_rows(w.dataset, w.batch),
-        identity=PLAN.predict_identity(),
-        settings=untracked(lambda w: PLAN.predict_settings()),
+        videos=lambda w: PLAN.videos.batch_rows(w.dataset, w.batch),
+        identity=PLAN.videos.identity(),
+        settings=untracked(lambda w: PLAN.videos.settings()),
         work=untracked(lambda w: f"{WORK}/predict"),
         published=untracked(lambda w: f"results/{w.dataset}/videos/{w.release}"),
     shell:
@@ -36,11 +36,11 @@ rule predict_videos:
 rule publish_video:
     # The manifest is a plain input, never ancient: a job below a job that runs is not checked for its own reasons.
     input:
-        manifest=lambda w: f"{WORK}/predict/batches/{w.dataset}/{w.release}/{PLAN.batch_of(w.dataset, w.video)}.json",
+        manifest=lambda w: f"{WORK}/predict/batches/{w.dataset}/{w.release}/{PLAN.videos.batch_of(w.dataset, w.video)}.json",
     output:
         files=expand(
             "results/{{dataset}}/videos/{{release}}/{{video}}/{file}",
-            file=PLAN.video_files(),
+            file=PLAN.videos.files(),
         ),
     log:
         "logs/publish_video/{dataset}/{release}/{video}.log",

@@ -4,7 +4,7 @@
 rule check_quality:
     input:
         statuses=lambda w: [
-            f"results/{w.dataset}/videos/{w.release}/{video}/status.json" for video in PLAN.video_ids(w.dataset)
+            f"results/{w.dataset}/videos/{w.release}/{video}/status.json" for video in PLAN.videos.ids(w.dataset)
         ],
     output:
         videos="results/{dataset}/quality/{release}/videos.parquet",
@@ -20,8 +20,7 @@ rule check_quality:
     resources:
         **SITE.of("check_quality", mem_mb=growing(4000, 64000), runtime=growing(480, 2880)),
     params:
-        rows=sheet_digest,
-        version=STAGE_VERSION["check_quality"],
+        identity=lambda w: PLAN.videos.quality_identity(w.dataset),
         sheet=untracked(lambda w: PLAN.project.videos),
         datasets=untracked(lambda w: list(PLAN.project.datasets)),
         published=untracked(lambda w: f"results/{w.dataset}/videos/{w.release}"),

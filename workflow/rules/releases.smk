@@ -22,15 +22,15 @@ rule make_release:
         **SITE.of("make_release", mem_mb=growing(8000, 64000), runtime=60),
     params:
         version=STAGE_VERSION["make_release"],
-        definition=lambda w: PLAN.release_definition(w.release),
-        settings=PLAN.release_settings(),
+        definition=lambda w: PLAN.releases.definition_json(w.release),
+        settings=PLAN.releases.settings(),
         models=lambda w, input: release_folders(w, input.models),
         thresholds=lambda w, input: ["--thresholds", str(input.thresholds)] if input.thresholds else [],
-        checkpoints=lambda w: PLAN.checkpoint_words(PLAN.definition(w.release).get("method")),
+        checkpoints=lambda w: PLAN.methods.checkpoint_words(PLAN.releases.definition(w.release).get("method")),
         # For the model card, as far as they are there. As inputs they would remake a release whenever scores change;
         # ancient, they would hide a change of its own settings behind their job.
         evaluations=untracked(lambda w: release_scores(w, "val") + release_scores(w, "test")),
-        bundle=untracked(lambda w: PLAN.bundle_words(w.release)),
+        bundle=untracked(lambda w: PLAN.releases.bundle_words(w.release)),
         ledger=untracked(lambda w: f"results/{w.dataset}/releases/ledger.tsv"),
         gpu=untracked(lambda w: SITE.gpu),
     shell:

@@ -31,10 +31,10 @@ rule build_report:
         **SITE.of("build_report", mem_mb=growing(4000, 64000), runtime=60),
     params:
         store=untracked(store_of),
-        labels=untracked(lambda w: PLAN.dataset_json(w.dataset)),
+        labels=untracked(lambda w: PLAN.labels.dataset_json(w.dataset)),
         version=STAGE_VERSION["build_report"],
         side=lambda w: SIDE_OF_PAGE[w.page],
-        types=PLAN.method_types(),
+        types=PLAN.methods.types(),
         results=subpath(output.page, ancestor=2),
         figures=lambda w: f"results/{w.dataset}/report/figures/{w.page}",
     shell:

@@ -7,7 +7,7 @@ rule train_model:
         split="results/{dataset}/split/fold{fold}/split.json",
         labels=ancient(multiext("results/{dataset}/split/fold{fold}/", "train.slp", "val.slp")),
         store="results/{dataset}/store.json",
-        plan=lambda w: PLAN.plan_words(w.recipe, plan_file(w.dataset, w.fold))[1:],
+        plan=lambda w: PLAN.methods.plan_words(w.recipe, plan_file(w.dataset, w.fold))[1:],
     output:
         model="results/{dataset}/models/{recipe}/fold{fold}_seed{seed}/model.json",
         checkpoint="results/{dataset}/models/{recipe}/fold{fold}_seed{seed}/best.ckpt",
@@ -29,10 +29,13 @@ rule train_model:
         **SITE.of("train_model", gpu=SITE.gpu, mem_mb=growing(12000, 64000), runtime=480),
     params:
         store=untracked(store_of),
-        labels=untracked(lambda w: PLAN.dataset_json(w.dataset)),
-        science=lambda w: PLAN.recipe_identity(w.recipe),
+        labels=untracked(lambda w: PLAN.labels.dataset_json(w.dataset)),
+        science=lambda w: PLAN.methods.recipe_identity(w.recipe),
         recipe=untracked(
-            lambda w: [PLAN.recipe_json(w.recipe), *PLAN.plan_words(w.recipe, plan_file(w.dataset, w.fold))]
+            lambda w: [
+                PLAN.methods.recipe_json(w.recipe),
+                *PLAN.methods.plan_words(w.recipe, plan_file(w.dataset, w.fold)),
+            ]
         ),
         work=untracked(lambda w: f"{WORK}/train/{w.dataset}"),
         split=subpath(input.split, parent=True),

@@ -15,5 +15,6 @@ STAGE_VERSION: dict[str, int] = {
     "check_quality": 1,
     "evaluate_method": 3,
     "compare_methods": 2,
+    "suggest_frames": 1,
     "build_report": 3,
 }

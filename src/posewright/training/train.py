@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import lightning
@@ -51,6 +51,29 @@ from posewright.training.recipe_plan import resolved
 from posewright.training.start_weights import freeze, load_first_weights
 
 _FILES = ("best.ckpt", "model.json", "training_config.yaml", "training_log.csv", "curves.png")
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A training that is not finished yet.
+
+    Attributes:
+        plan: what is trained.
+        train: labels that are learnt.
+        val: labels that weights are chosen by.
+        store: their decoded frames.
+        folder: where everything unfinished lies.
+        n_devices: devices that share each batch.
+        stop: whether a signal asked for the end.
+    """
+
+    plan: ModelPlan
+    train: LabelSet
+    val: LabelSet
+    store: FrameStore
+    folder: Path
+    n_devices: int
+    stop: StopRequest
 
 
 def train_model(
@@ -97,7 +120,7 @@ def train_model(
         train, val = (read_learnt(recipe, split / f"{side}.slp") for side in ("train", "val"))
         frames = FrameStore(store)
         made = make_plan(recipe, train, frames, seed, split_digest)
-        _fit_in_memory(made, train, val, frames, folder, n_devices, stop)
+        _fit_in_memory(_Task(made, train, val, frames, folder, n_devices, stop))
 
     with stop.listening():
         if local_rank() > 0:
@@ -122,48 +145,32 @@ def train_model(
     )
 
 
-def _fit_in_memory(
-    plan: ModelPlan,
-    train: LabelSet,
-    val: LabelSet,
-    store: FrameStore,
-    folder: Path,
-    n_devices: int,
-    stop: StopRequest,
-) -> None:
+def _fit_in_memory(task: _Task) -> None:
     """Run the training; where memory runs out, go on from the last checkpoint with smaller parts of a batch."""
-    settings = plan.recipe.trainer_config
+    settings = task.plan.recipe.trainer_config
     largest = max(settings.train_data_loader.batch_size, settings.val_data_loader.batch_size)
-    parts = plan.recipe.posewright.accumulate
+    parts = task.plan.recipe.posewright.accumulate
     at_first = settings.train_data_loader.batch_size // parts if parts > 1 else None
-    micro_batch = MicroBatch.remembered(folder, largest, at_first)
+    micro_batch = MicroBatch.remembered(task.folder, largest, at_first)
     while True:
         try:
-            _fit(plan, train, val, store, folder, n_devices, stop, micro_batch.most)
+            _fit(task, micro_batch.most)
             return
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
             micro_batch = micro_batch.halved()
-            if n_devices > 1 and local_rank() > 0:
+            if task.n_devices > 1 and local_rank() > 0:
                 raise  # by a bad end, by which Lightning notices it
-        if n_devices > 1:
+        if task.n_devices > 1:
             raise Interrupted("the processes of several devices cannot go on with less; start the training again")
         gc.collect()  # what the failed run held
         torch.cuda.empty_cache()
 
 
-def _fit(
-    plan: ModelPlan,
-    train: LabelSet,
-    val: LabelSet,
-    store: FrameStore,
-    folder: Path,
-    n_devices: int,
-    stop: StopRequest,
-    micro_batch: int | None,
-) -> None:
-    """Run the training and leave the finished files in ``folder``, ``model.json`` last."""
+def _fit(task: _Task, micro_batch: int | None) -> None:
+    """Run the training, at most ``micro_batch`` samples at once, and leave the finished files, ``model.json`` last."""
+    plan, folder, n_devices = task.plan, task.folder, task.n_devices
     recipe = plan.recipe
     lightning.seed_everything(plan.seed, verbose=False)
     network = build_network(recipe, plan.model_type.heads, plan.preprocess.channels)
@@ -171,10 +178,10 @@ def _fit(
     load_pretrained(network, recipe)
     load_first_weights(network, recipe)
     freeze(network, recipe)
-    batches, order = train_loader(plan, train, store, local_rank(), n_devices)
+    batches, order = train_loader(plan, task.train, task.store, local_rank(), n_devices)
     module = PoseModule(network, plan.model_type, recipe, plan.seed, len(order), micro_batch)
     log = TrainingLog(folder / "training_log.csv")
-    checkpoints = Checkpoints(folder, recipe.posewright.checkpoint_minutes, order, stop)
+    checkpoints = Checkpoints(folder, recipe.posewright.checkpoint_minutes, order, task.stop)
     budget = TimeBudget(log, recipe.posewright.max_minutes) if recipe.posewright.max_minutes else None
     plateau = _early_stopping(recipe)
     mean = RunningMean(recipe.posewright.ema_decay) if recipe.posewright.ema_decay is not None else None
@@ -208,7 +215,7 @@ def _fit(
             trainer.fit(
                 module,
                 batches,
-                val_loader(plan, val, store),
+                val_loader(plan, task.val, task.store),
                 ckpt_path=last if last.is_file() else None,
                 weights_only=True,
             )
@@ -225,7 +232,7 @@ def _fit(
         "stopped_by": _stopped_by(trainer, recipe, budget, plateau),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "val_loss": min(row["val/loss"] for row in log.rows),
-        "train_samples": len(sources_for(plan.model_type, plan.preprocess, train, store)),
+        "train_samples": len(sources_for(plan.model_type, plan.preprocess, task.train, task.store)),
         "micro_batch": min(micro_batch or math.inf, recipe.trainer_config.train_data_loader.batch_size),
         "devices": n_devices,
     }

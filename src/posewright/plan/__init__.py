@@ -1,0 +1,84 @@
+"""What determines each stage: the values that the workflow's rules compare to know what has to be done again.
+
+Every ``*_identity`` is canonical JSON of the resolved settings that can change a stage's result, with the hand-bumped
+version of the stage; paths, worker counts, devices and comments are not in it. Nothing here knows the workflow engine,
+and nothing imports torch, lightning, sleap-io or pandas: all of it runs whenever the Snakefile is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from posewright.config.project import ProjectConfig, load_project
+from posewright.config.recipe import load_recipe
+from posewright.errors import InputError
+from posewright.labels.digest import labels_digest
+from posewright.layout import read_rows
+from posewright.plan.labels import LabelPlan
+from posewright.plan.methods import MethodPlan
+from posewright.plan.parts import existing
+from posewright.plan.predicted import PredictedPlan
+from posewright.plan.releases import ReleasePlan
+from posewright.plan.videos import VideoPlan
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A project as it stands on disk now.
+
+    Attributes:
+        project: the resolved config.
+        labels: label files, split and store.
+        videos: the sheet and its batches.
+        methods: recipes, models and their comparison.
+    """
+
+    project: ProjectConfig
+    labels: LabelPlan
+    videos: VideoPlan
+    methods: MethodPlan
+
+    @cached_property
+    def releases(self) -> ReleasePlan:
+        """The releases that predict."""
+        return ReleasePlan(self.project, self.labels, self.videos, self.methods)
+
+    @cached_property
+    def predicted(self) -> PredictedPlan:
+        """What is made of predicted videos."""
+        return PredictedPlan(self.project, self.labels, self.videos, self.releases)
+
+    @classmethod
+    def load(cls, config: Mapping[str, Any]) -> Plan:
+        """Read the config and everything it names; faults are `InputError`."""
+        project = load_project(config)
+        _refuse_unavailable(project)
+        rows = read_rows(Path(project.videos), list(project.datasets)) if project.videos else []
+        cache = Path(project.work_dir) / "digests.json"
+        digests = {
+            name: tuple(
+                labels_digest(existing(Path(file.path), f"datasets.{name}.labels"), cache) for file in dataset.files
+            )
+            for name, dataset in project.datasets.items()
+        }
+        used = {name for method in project.methods.values() for name in method.recipes or ()}
+        recipes = {name: load_recipe(Path(project.recipes[name])) for name in sorted(used)}
+        plan = cls(project, LabelPlan(project, digests, rows), VideoPlan(project, rows), MethodPlan(project, recipes))
+        plan.videos.refuse_missing()
+        _ = plan.methods.first_weights  # models that are not there stop the run now
+        return plan
+
+
+def _refuse_unavailable(project: ProjectConfig) -> None:
+    """Refuse what the config can say and this version cannot do, rather than to ignore it."""
+    asked = {
+        "predict.chunk_frames": project.predict.chunk_frames is not None,
+        f"predict.dtype {project.predict.dtype}": project.predict.dtype != "float32",
+    }
+    found = [key for key, is_asked in asked.items() if is_asked]
+    if found:
+        raise InputError(f"The config asks for what is not available yet in this version: {', '.join(found)}.")

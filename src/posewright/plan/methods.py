@@ -1,0 +1,111 @@
+"""Recipes and methods of a project: what determines weights, scores and the comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from posewright.config.project import MethodConfig, ProjectConfig
+from posewright.config.recipe import Recipe
+from posewright.config.stages import STAGE_VERSION
+from posewright.files import canonical_json
+from posewright.first_weights import first_weights_identity
+from posewright.plan.parts import decoding, dump
+
+
+@dataclass(frozen=True)
+class MethodPlan:
+    """What is trained, and what is compared.
+
+    Attributes:
+        project: the resolved config.
+        recipe_of: name -> resolved recipe, of every recipe that a method uses.
+    """
+
+    project: ProjectConfig
+    recipe_of: Mapping[str, Recipe]
+
+    @cached_property
+    def first_weights(self) -> dict[str, list[dict[str, str]]]:
+        """Recipe -> parts and digest of each model that it starts from."""
+        return {name: first_weights_identity(recipe) for name, recipe in self.recipe_of.items()}
+
+    def recipe_identity(self, recipe: str) -> str:
+        """Return what determines the weights of a recipe, apart from split and seed."""
+        begins = self.first_weights[recipe]
+        return canonical_json(
+            {
+                "recipe": self.recipe_of[recipe].science(),
+                "version": STAGE_VERSION["train_model"],
+                **({"first_weights": begins} if begins else {}),
+            }
+        )
+
+    def recipe_json(self, recipe: str) -> str:
+        """Return the whole resolved recipe, with workers and devices."""
+        return canonical_json(self.recipe_of[recipe].to_json())
+
+    def plan_words(self, recipe: str, plan: str) -> list[str]:
+        """Return the words that give a training the plan; none for a recipe without ``auto``, which must not see it."""
+        return ["--plan", plan] if self.recipe_of[recipe].auto else []
+
+    def recipes(self, method: str) -> list[str]:
+        """Return the recipes that a method trains; none when it comes with models."""
+        return list(self.project.methods[method].recipes or ())
+
+    def types(self) -> str:
+        """Return method -> type as JSON."""
+        return canonical_json({name: method.type for name, method in self.project.methods.items()})
+
+    def folders(self, method: str) -> list[str]:
+        """Return the model folders that a method comes with; none when it is trained here."""
+        return [str(model.path) for model in self.project.methods[method].models or ()]
+
+    def checkpoint_words(self, method: str | None) -> list[str]:
+        """Return the words that have models from elsewhere compared with their digests; none where none are given."""
+        models = (self.project.methods[method].models if method else None) or ()
+        digests = {model.path: model.sha256 for model in models if model.sha256}
+        return ["--checkpoints", canonical_json(digests)] if digests else []
+
+    def seeds_of(self, method: str) -> list[int]:
+        """Return the seeds to score a method at: models that are not trained here have no seed, so the first stands."""
+        return list(self.project.seeds) if self.recipes(method) else list(self.project.seeds)[:1]
+
+    def folds(self) -> range:
+        """Return the folds of the split."""
+        return range(self.project.split.folds)
+
+    def evaluation_identity(self, method: str) -> str:
+        """Return what determines a method's scores, apart from models, split and labels."""
+        version = STAGE_VERSION["evaluate_method"]
+        return canonical_json({"method": dump(self.project.methods[method]), "version": version})
+
+    def evaluation_options(self, method: str) -> str:
+        """Return how a method's predictions are read for scoring, and what is declared of it."""
+        declared = self.project.methods[method]
+        return canonical_json(
+            {
+                "backend": self.project.predict.backend,
+                "tuning": dump(self.project.compare.declared_tuning),
+                "trials": declared.trials,
+                "trained_on": None if declared.trained_on is None else list(declared.trained_on),
+                **decoding(self.project),
+            }
+        )
+
+    @property
+    def tunes(self) -> bool:
+        """Whether thresholds are chosen on validation frames."""
+        return self.project.predict.peak_threshold == "auto"
+
+    def comparison_settings(self) -> str:
+        """Return the comparison's declared questions and what each method is made of."""
+        methods = {name: _family(method) for name, method in self.project.methods.items()}
+        compare = {key: value for key, value in dump(self.project.compare).items() if key != "tuning"}
+        return canonical_json({"compare": compare, "methods": methods})
+
+
+def _family(method: MethodConfig) -> dict[str, Any]:
+    return {"type": method.type, "recipes": list(method.recipes or ())}
