@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from posewright.config.sheet import VideoRow
-from posewright.evaluation.video_quality import VideoQuality
+from posewright.evaluation.videos.quality import VideoQuality
 from posewright.report import video_quality
 from posewright.report.context import Context
 from posewright.report.gather import gather

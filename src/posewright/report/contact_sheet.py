@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posewright.evaluation.runs_of_frames import Interval
+from posewright.evaluation.videos.intervals import Interval
 from posewright.labels.skeleton import Skeleton
 from posewright.prediction.poses import FRAMES_NAME, POSES_NAME, frame_chunks, pose_chunks, read_skeleton
 from posewright.report.overlays import draw_poses

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from posewright.evaluation.video_quality import JUMP_LENGTHS, JUMP_STEPS, LOW_SCORE
+from posewright.evaluation.videos.quality import JUMP_LENGTHS, JUMP_STEPS, LOW_SCORE
 from posewright.report.context import Context
 from posewright.report.gather import Reader, finite
 from posewright.report.page import Block, Cell, Column, Figure, Gallery, Heading, Section, Table, Text

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from posewright.config.sheet import VideoRow
 from posewright.config.stages import STAGE_VERSION
-from posewright.evaluation.video_quality import judge_video
+from posewright.evaluation.videos.quality import judge_video
 from posewright.files import atomic_path, digest_of, place, read_json, write_json
 from posewright.prediction.poses import POSES_NAME
 from posewright.prediction.status import read_status

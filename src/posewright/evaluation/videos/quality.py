@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from posewright.evaluation.oks import box_sides
-from posewright.evaluation.runs_of_frames import Interval, Runs
+from posewright.evaluation.videos.intervals import Interval, Runs
 from posewright.prediction.poses import FRAMES_NAME, POSES_NAME, frame_chunks, pose_chunks, read_skeleton
 
 BINS = 60  #: parts of the video in which scores and counts are told over time

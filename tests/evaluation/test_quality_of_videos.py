@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from posewright.evaluation import video_quality
-from posewright.evaluation.runs_of_frames import MOST_KEPT, Runs
-from posewright.evaluation.video_quality import BINS, judge_video
+from posewright.evaluation.videos import quality
+from posewright.evaluation.videos.intervals import MOST_KEPT, Runs
+from posewright.evaluation.videos.quality import BINS, judge_video
 from posewright.labels.skeleton import Skeleton
 from posewright.prediction.poses import FRAMES_NAME, POSES_NAME, FramesWriter, PosesWriter
 from posewright.shapes import PoseBatch
@@ -130,9 +130,9 @@ def test_blocks_of_any_size_tell_the_same(tmp_path: Path, monkeypatch: pytest.Mo
     write_video(tmp_path, rough, lost=range(300, 340))
     whole = judge_video(tmp_path, 2)
     assert whole.jumps > 10
-    blocks, no_series = video_quality._blocks, {"score_over_time": [], "expected_over_time": []}
+    blocks, no_series = quality._blocks, {"score_over_time": [], "expected_over_time": []}
     for size in (1, 7, 256):
-        monkeypatch.setattr(video_quality, "_blocks", lambda folder, size=size: blocks(folder, size))
+        monkeypatch.setattr(quality, "_blocks", lambda folder, size=size: blocks(folder, size))
         found = judge_video(tmp_path, 2)
         assert replace(found, **no_series) == replace(whole, **no_series)
         np.testing.assert_allclose(found.score_over_time, whole.score_over_time)
