@@ -68,7 +68,7 @@ def overlay_film(folder: Path, film: Path, out: Path, start: int = 0, stop: int 
 
 
 def _poses(folder: Path) -> Iterator[tuple[int, NDArray[np.float64]]]:
-    """Yield (frame, ``[track node xy]``) in order: the row of an animal is that of its track, NaN where it is absent."""
+    """Yield (frame, ``[track node xy]``) in order: an animal's row is that of its track, NaN where it is absent."""
     places: dict[str, int] = {}
     waiting: tuple[int, dict[int, NDArray[np.float64]]] | None = None
     for chunk in pose_chunks(folder / POSES_NAME, 4096):
