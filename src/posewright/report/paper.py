@@ -161,12 +161,14 @@ def _comparison(results: Results, cited: list[Work]) -> Iterator[str]:
     told = f"{100 * level:g} %" if level else "The"
     icc = finite(unit.get("icc"))
     correlation = f", intra-class correlation {number(icc, 2)}" if icc is not None else ""
-    cited += [citations.SKEWED_MEANS, citations.BENCHMARK_VARIANCE]
+    cited.append(citations.SKEWED_MEANS)
     yield (
         f"The unit of inference was the {unit.get('kind', 'unit')} (n = {count(unit.get('n'))}{correlation}); {told} "
-        f"intervals come from t statistics of unit means, widened for skewness ({citations.SKEWED_MEANS.short}), with "
-        f"units and seeds crossed (compare {citations.BENCHMARK_VARIANCE.short})."
+        f"intervals come from t statistics of unit means, widened for skewness ({citations.SKEWED_MEANS.short})."
     )
+    if len({one.seed for one in results.evaluations}) > 1:
+        cited.append(citations.BENCHMARK_VARIANCE)
+        yield f"Units and seeds were crossed, as chance acts through both ({citations.BENCHMARK_VARIANCE.short})."
     if len(results.splits) > 1:
         cited.append(citations.CORRECTED_FOLDS)
         yield f"Variance over folds was corrected after {citations.CORRECTED_FOLDS.short}."

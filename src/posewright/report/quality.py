@@ -105,8 +105,8 @@ def _summary(videos: pd.DataFrame) -> str:
         return f"{total}, none with frames to judge."
     doubtful = int((measured["clean"] < 0.9).sum())
     return (
-        f"{total}: in the median {100 * measured['clean'].median():.1f} % of frames have nothing flagged; "
-        f"{counted(doubtful, 'video')} with less than 90 %."
+        f"{total}: in the median one {100 * measured['clean'].median():.1f} % of frames have nothing flagged; "
+        f"{counted(doubtful, 'video')} {'has' if doubtful == 1 else 'have'} less than 90 % such frames."
     )
 
 
