@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from posewright.config.project import CompareConfig
+from posewright.config.comparison import CompareConfig
 from posewright.config.sections import validate
 from posewright.errors import InputError
 from posewright.evaluation.coverage_curve import coverage_curve

@@ -35,6 +35,8 @@ rule build_report:
         version=STAGE_VERSION["build_report"],
         side=lambda w: SIDE_OF_PAGE[w.page],
         types=PLAN.methods.types(),
+        # As inputs they would be made, or made again, for every report.
+        optional=lambda w: PLAN.optional.results(w.dataset),
         results=subpath(output.page, ancestor=2),
         figures=lambda w: f"results/{w.dataset}/report/figures/{w.page}",
     shell:
