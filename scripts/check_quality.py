@@ -5,6 +5,7 @@ from pathlib import Path
 
 from posewright import door
 from posewright.layout import read_rows
+from posewright.provenance import NAME, recording
 from posewright.report.video_quality import check_quality
 
 
@@ -20,7 +21,9 @@ def main() -> None:
     given = words.parse_args()
     rows = [row for row in read_rows(given.sheet, given.datasets) if row.dataset == given.dataset]
     by_name = sorted(rows, key=lambda row: row.video)
-    check_quality(given.published, by_name, given.work, given.out, given.threads)
+    statuses = [given.published / row.video / "status.json" for row in by_name]
+    with recording(given.out / NAME, "check_quality", inputs=[given.sheet, *statuses]):
+        check_quality(given.published, by_name, given.work, given.out, given.threads)
 
 
 if __name__ == "__main__":
