@@ -1,4 +1,4 @@
-"""The console: ``posewright check | run | status | explain | predict | export | crate | init``."""
+"""The console: ``posewright check | run | status | explain | predict | export | overlay | crate | init``."""
 
 from __future__ import annotations
 
@@ -54,6 +54,13 @@ def _command(arguments: Sequence[str] | None) -> int:
     export = commands.add_parser("export", help="write published poses in formats of other tools, beside them")
     export.add_argument("folders", type=Path, nargs="+", help="results/<dataset>/videos/<release>/<video>")
     export.add_argument("--as", dest="formats", nargs="+", required=True, metavar="FORMAT", choices=EXPORTS)
+    overlay = commands.add_parser("overlay", help="write films with published poses drawn, as overlay.mp4 beside them")
+    overlay.add_argument("folders", type=Path, nargs="+", help="results/<dataset>/videos/<release>/<video>")
+    overlay.add_argument("--film", type=Path, help="the film (default: as the project's sheet of videos names it)")
+    overlay.add_argument("--start", type=int, default=0, help="first frame (default: %(default)s)")
+    overlay.add_argument("--stop", type=int, help="frame to stop before (default: the end)")
+    overlay.add_argument("--out", type=Path, help="the .mp4, for one folder (default: overlay.mp4 in it)")
+    overlay.add_argument("--config", type=Path, default=CONFIG, help="the project's config (default: %(default)s)")
     _add_predict(commands.add_parser("predict", help="predict videos with models or a bundle, without a project"))
 
     crate = commands.add_parser("crate", help="describe results as an RO-Crate, to archive or publish them")
@@ -76,6 +83,8 @@ def _command(arguments: Sequence[str] | None) -> int:
         return show_status(given.table, given.config)
     if given.command == "export":
         return export_poses(given.folders, given.formats)
+    if given.command == "overlay":
+        return overlay_films(given)
     if given.command == "crate":
         return describe_results(given.folders, given.config)
     if given.command == "predict":
@@ -160,6 +169,30 @@ def export_poses(folders: Sequence[Path], words: Sequence[str]) -> int:
     for folder in folders:
         status = read_json(folder / "status.json")
         write_formats(folder, words, str(status["video"]), str(status["key"]))
+    return 0
+
+
+def overlay_films(given: argparse.Namespace) -> int:
+    """Draw the poses of published videos on their films."""
+    from posewright.config.project import load_project
+    from posewright.layout import read_rows
+    from posewright.report.overlay_film import overlay_film
+
+    if len(given.folders) > 1 and (given.film or given.out):
+        raise InputError("--film and --out are for one folder; leave them out, or name one folder.")
+    films = dict.fromkeys(given.folders, given.film)
+    if given.film is None:
+        project = load_project(given.config)
+        rows = read_rows(Path(project.videos), list(project.datasets)) if project.videos else []
+        paths = {row.video: Path(row.path) for row in rows}
+        films = {folder: paths.get(folder.absolute().name) for folder in given.folders}
+    for folder, film in films.items():
+        if film is None:
+            raise InputError(
+                f"No row of the sheet of videos is called {folder.absolute().name}; name its film by --film."
+            )
+        out = given.out or folder / "overlay.mp4"
+        print(f"{out}: {overlay_film(folder, film, out, given.start, given.stop)} frames")
     return 0
 
 
