@@ -62,7 +62,7 @@ def test_sound_inputs_give_facts(shared_data: Path, tmp_path: Path) -> None:
     (video,) = facts["labels"]["videos"]
     assert set(video.pop("frame_check")["seeking"].values()) == {0}
     assert video == {"path": "video.mp4", "frames": 960, "instances": 1920, "size": [384, 384, 1], "n_frames": 1100}
-    assert sum(facts["split"][0][side] for side in ("train", "val", "test", "dropped")) == 960
+    assert sum(facts["split"][0][side] for side in ("train", "val", "test")) == 960
     assert facts["recipes"]["instance"]["model_type"] == "centered_instance"
 
 
