@@ -19,6 +19,7 @@ from typing import Any
 
 import pandas as pd
 
+from posewright.discretion import publishable
 from posewright.errors import InputError
 from posewright.evaluation.speed_rounds import ROUND_SCHEMA, round_rows, speed_summary
 from posewright.evaluation.tables import write_table
@@ -124,7 +125,8 @@ def measure_speed(
         "frames_of_other_sizes": left_out,
         "video": video,
     }
-    write_json(out / "speed.json", {**about, **speed_summary(table, facts, float(settings["confidence"]))})
+    told = {**about, **speed_summary(table, facts, float(settings["confidence"]))}
+    write_json(out / "speed.json", publishable(told))
 
 
 def frames_by_animals(sides: Sequence[LabelSet], store: FrameStore) -> tuple[dict[str, list[tuple[int, int]]], int]:

@@ -21,7 +21,7 @@ from posewright.prediction.contracts import Estimator
 from posewright.prediction.estimator import load_estimator
 from posewright.prediction.release import read_release
 from posewright.samples.store import FrameStore
-from posewright.surroundings import peak_memory_mb
+from posewright.surroundings import device, peak_memory_mb
 
 Images = NDArray[np.uint8]
 
@@ -54,6 +54,7 @@ def calibrate(estimator: Estimator, task: Mapping[str, Any]) -> dict[str, Any]:
             break
     best = best_batch(tried)
     return {
+        "device": device(),
         "batches": tried,
         "batch": best["batch"],
         "frames_per_s": best["frames_per_s"],
