@@ -14,7 +14,7 @@ from posewright.files import read_json
 from posewright.prediction.batch import predict_videos, video_key
 from posewright.prediction.contracts import Estimator
 from posewright.prediction.release import make_release
-from posewright.prediction.video import VideoTask
+from posewright.prediction.task import VideoTask
 from posewright.tracking.tracker import tracker_for
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "publish_video.py"

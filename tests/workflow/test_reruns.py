@@ -190,6 +190,21 @@ def test_a_changed_row_predicts_its_batch_only(finished: Project) -> None:
     assert "publish_video[flies dev-topdown v0]" in done.jobs
 
 
+def test_a_cut_video_is_published_again_without_its_chunks(finished: Project) -> None:
+    sheet = finished.folder / "videos.tsv"
+    sheet.write_text(sheet.read_text().replace("session", "session\tstop").replace("\ts0", "\ts0\t3000"))
+    finished.change_config(predict={**finished.config["predict"], "chunk_frames": 1200})
+    finished.run()
+    assert finished.dry_run().nothing
+    (finished.folder / "results/flies/videos/dev-topdown/v0/poses.slp").unlink()
+    done = finished.dry_run()
+    assert "predict_videos" not in done.rules
+    assert "publish_video[flies dev-topdown v0]" in done.jobs
+    finished.run()
+    shutil.rmtree(finished.folder / "work")
+    assert finished.dry_run().nothing
+
+
 def test_changed_tracking_predicts_and_publishes_everything_in_one_run(finished: Project) -> None:
     finished.change_config(predict={**finished.config["predict"], "tracker": {"window_frames": 9}})
     done = finished.dry_run()

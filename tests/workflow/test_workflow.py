@@ -83,7 +83,7 @@ def test_what_the_workflow_takes_from_the_package_imports_nothing_heavy(tmp_path
         ({"seeds": "many"}, "seeds"),
         ({"predict": {"releases": ["dev-topdwon"]}}, "did you mean 'dev-topdown'"),
         ({"datasets": {"flies": {"labels": ["lables.slp"]}}}, "lables.slp does not exist"),
-        ({"predict": {"chunk_frames": 1000}}, "not available yet"),
+        ({"predict": {"dtype": "bfloat16"}}, "not available yet"),
     ],
 )
 def test_a_slip_in_the_config_is_a_sentence(fresh: Project, change: dict[str, object], sentence: str) -> None:
@@ -162,6 +162,19 @@ def test_videos_go_to_the_dataset_their_row_names(fresh: Project) -> None:
     assert "publish_video[mice dev-topdown v0]" in jobs
     assert "publish_video[flies dev-topdown v1]" in jobs
     assert "publish_video[flies dev-topdown v0]" not in jobs
+
+
+def test_a_very_long_video_is_a_batch_by_itself_that_waits_for_its_chunks(fresh: Project) -> None:
+    sheet = fresh.folder / "videos.tsv"
+    head, first, *rows = sheet.read_text().splitlines()
+    sheet.write_text("\n".join([f"{head}\tduration_s", f"{first}\t100", *(f"{row}\t10" for row in rows)]) + "\n")
+    fresh.change_config(predict={**fresh.config["predict"], "chunk_frames": 1200})
+    jobs = fresh.dry_run().jobs
+    predicted = [job for job in jobs if job.startswith("predict_videos")]
+    names = ["chunk1of3-v0", "chunk2of3-v0", "chunk3of3-v0", "cut-v0"]
+    assert predicted[-4:] == [f"predict_videos[flies dev-topdown {name}]" for name in names]
+    assert len(predicted) > 4
+    assert len([job for job in jobs if job.startswith("publish_video")]) == 5
 
 
 def test_another_config_file_replaces_the_default(fresh: Project) -> None:

@@ -59,7 +59,7 @@ wildcard_constraints:
     fold=r"\d+",
     seed=r"\d+",
     side="val|test",
-    batch="[01]+|all",
+    batch=r"[01]+|all|cut-[^/]+|chunk\d+of\d+-[^/]+",
 
 
 def untracked(function):
@@ -119,6 +119,11 @@ def release_scores(wildcards, side):
         return []
     run = f"fold{made_of['fold']}_seed{made_of['seed']}"
     return [f"results/{wildcards.dataset}/evaluation/{made_of['method']}/{run}/{side}/metrics.json"]
+
+
+def batch_file(dataset, release, batch):
+    """Return the manifest of a batch of videos."""
+    return f"{WORK}/predict/batches/{dataset}/{release}/{batch}.json"
 
 
 def folders(files):

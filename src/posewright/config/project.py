@@ -232,7 +232,7 @@ class PredictConfig(Section):
     frames_at_once: Count = 8
     """Frames that go through the network together; a matter of speed and memory only."""
     chunk_frames: Count | None = None
-    """Cut longer videos in chunks of so many frames; null: never."""
+    """Videos longer than that, by the sheet's `stop` or `duration_s`, are cut over several jobs; null: never."""
     backend: Literal["auto", "torch", "openvino"] = "auto"
     """What runs the network; chosen once per release."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"

@@ -1,25 +1,31 @@
 """Predict a batch of videos with one release: models are opened once, each video ends with files and a state.
 
 For each video, in this order: a finished product is kept; published files of the same key are adopted; else it is
-predicted. A video that failed is always tried again, for the file may have come since.
+predicted, from where an interrupted job or other jobs left it. A video that failed is always tried again, for the file
+may have come since.
 """
 
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from posewright.config.stages import STAGE_VERSION
 from posewright.files import digest_of, write_json
+from posewright.lease import Lease
 from posewright.prediction.contracts import Estimator, Tracker
 from posewright.prediction.formats import FORMATS, write_formats
+from posewright.prediction.pieces import Chunk, Cut
 from posewright.prediction.product import STATUS_NAME, Product, kept_files
 from posewright.prediction.release import Release, read_release
 from posewright.prediction.status import Status, read_status, write_status
-from posewright.prediction.video import VideoTask, predict_video
+from posewright.prediction.task import VideoTask
+from posewright.prediction.video import predict_chunk, predict_video
 
 SCHEMA = 1
 _KEEP = ("poses", "frames", "slp")
@@ -43,9 +49,10 @@ def predict_videos(
 
     Args:
         release: a ``release.json``, or a bundle.
-        videos: rows of the sheet.
+        videos: rows of the sheet; one with the entry ``chunk``, as ``[number, count]``, asks for a part of its
+            video that another job joins with the others.
         settings: the section ``predict`` of the configuration, resolved.
-        work: undeclared work folder of prediction; the products go to ``products`` in it.
+        work: undeclared work folder of prediction; products go to ``products`` in it, unfinished ones to ``pieces``.
         published: folder of this release's published videos.
         manifest: the JSON file to write, when all videos have a state.
         make_tracker: gives a video its own tracker, by the setting ``tracker``, or None for none.
@@ -57,8 +64,11 @@ def predict_videos(
     provenance: dict[str, Any] = {}
     for row in videos:
         task = VideoTask.from_row(row)
-        entries[task.video], provenance[task.video] = batch.video(task)
-        _log.info("%s: %s (%s)", task.video, entries[task.video]["state"], provenance[task.video]["how"])
+        if row.get("chunk"):
+            provenance[task.video] = batch.chunk(task, Chunk(*row["chunk"]))
+        else:
+            entries[task.video], provenance[task.video] = batch.video(task)
+        _log.info("%s: %s", task.video, provenance[task.video]["how"])
     write_json(manifest, {"schema": SCHEMA, "release": opened.name, "videos": entries, "provenance": provenance})
 
 
@@ -94,6 +104,8 @@ class _Batch:
         self._release = release
         self._settings = settings
         self._products = work / "products"
+        self._pieces = work / "pieces"
+        self._cut = Cut.of(int(settings.get("frames_at_once") or 8), settings.get("chunk_frames"))
         self._published = published
         self._make_tracker = make_tracker
         self._open_estimator = open_estimator
@@ -102,20 +114,40 @@ class _Batch:
 
     def video(self, task: VideoTask) -> tuple[dict[str, Any], dict[str, Any]]:
         """Bring one video to its product; return its entries for the manifest and the provenance."""
-        files = tuple(kept_files(list(self._settings.get("keep") or _KEEP)))
-        key = video_key(self._release.digest, self._settings, task)
-        product = Product(self._products / key, key, files)
+        product = self._product(task)
         status, how = self._bring(task, product)
         also = list(self._settings.get("also_write") or ())
-        write_formats(product.folder, also, task.path, key)
-        names = [*files, *(FORMATS[word][0] for word in also), STATUS_NAME]
-        entry = {"key": key, "product": str(product.folder), "state": status.state, "files": names}
+        write_formats(product.folder, also, task.path, product.key)
+        names = [*product.files, *(FORMATS[word][0] for word in also), STATUS_NAME]
+        entry = {"key": product.key, "product": str(product.folder), "state": status.state, "files": names}
         return entry, how
+
+    def chunk(self, task: VideoTask, chunk: Chunk) -> dict[str, Any]:
+        """Compute one chunk of a video, unless the video is finished; return its entry for the provenance."""
+        product = self._product(task)
+        with self._leased(product, f"{chunk.number + 1}-of-{chunk.count}"):
+            found = product.status() or product.published(self._published / task.video)
+            if found is not None and found.state != "failed":
+                return {"how": "kept"}
+            predict_chunk(task, self._opened(), self._cut, self._pieces / product.key, chunk)
+        return {"how": f"predicted chunk {chunk.number + 1} of {chunk.count}"}
+
+    def _product(self, task: VideoTask) -> Product:
+        key = video_key(self._release.digest, self._settings, task)
+        return Product(self._products / key, key, tuple(kept_files(list(self._settings.get("keep") or _KEEP))))
 
     def _bring(self, task: VideoTask, product: Product) -> tuple[Status, dict[str, Any]]:
         status = product.status()
-        if status is not None and (status.state != "failed" or product.key in self._tried):
-            return status, {"how": "kept"}
+        if status is None or (status.state == "failed" and product.key not in self._tried):
+            with self._leased(product, "video"):
+                return self._make(task, product)
+        return status, {"how": "kept"}
+
+    def _make(self, task: VideoTask, product: Product) -> tuple[Status, dict[str, Any]]:
+        """Adopt or predict a video that has no product, or whose product tells of a failure."""
+        status = product.status()
+        if status is not None and status.state != "failed":
+            return status, {"how": "kept"}  # another job finished it while this one waited
         published = self._published / task.video
         adopted = product.adopt(published) if status is None else None
         if adopted is not None:
@@ -125,23 +157,33 @@ class _Batch:
         return self._predict(task, product, 1 + (earlier.attempts if earlier else 0))
 
     def _predict(self, task: VideoTask, product: Product, attempts: int) -> tuple[Status, dict[str, Any]]:
-        if self._estimator is None:
-            self._estimator = self._open_estimator(self._release)
+        pieces = self._pieces / product.key
         with product.filling() as folder:
             status, timings = predict_video(
                 task,
-                self._estimator,
+                self._opened(),
                 self._make_tracker(task, self._settings.get("tracker")),
                 folder,
-                frames_at_once=int(self._settings.get("frames_at_once") or 8),
+                self._cut,
                 with_slp="slp" in (self._settings.get("keep") or _KEEP),
+                pieces=pieces,
             )
             status = status.with_attempts(attempts)
             for path in folder.iterdir():
                 if path.name not in product.files:
                     path.unlink()
             write_status(folder / STATUS_NAME, status, product.key)
+        shutil.rmtree(pieces, ignore_errors=True)
         return status, {"how": "predicted", **timings}
+
+    def _opened(self) -> Estimator:
+        if self._estimator is None:
+            self._estimator = self._open_estimator(self._release)
+        return self._estimator
+
+    def _leased(self, product: Product, part: str) -> AbstractContextManager[None]:
+        """Hold the lease on a part of a video's work. Its loss is borne: two jobs would write the same."""
+        return Lease(self._pieces / f"{product.key}.{part}.lease", on_loss=lambda: None).held()
 
 
 def _published_status(folder: Path, key: str) -> Status | None:

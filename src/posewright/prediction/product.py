@@ -48,9 +48,13 @@ class Product:
         """Return the status if the product is complete."""
         return _complete(self.folder, self.key, self.files)
 
+    def published(self, folder: Path) -> Status | None:
+        """Return the status of a folder of published files if they are those of this product and complete."""
+        return _complete(folder, self.key, self.files)
+
     def adopt(self, published: Path) -> Status | None:
         """Take published files of the same key back; return their status, or None if they are not complete."""
-        status = _complete(published, self.key, self.files)
+        status = self.published(published)
         if status is None or status.state == "failed":
             return None
         with self.filling() as folder:
