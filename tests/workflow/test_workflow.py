@@ -25,9 +25,15 @@ def stages() -> set[str]:
 
 def test_everything_is_in_the_graph(fresh: Project) -> None:
     done = fresh.dry_run()
-    assert done.rules == stages()
+    assert done.rules == stages() - {"suggest_frames"}
     assert len([job for job in done.jobs if job.startswith("train_model")]) == 3
     assert len([job for job in done.jobs if job.startswith("publish_video")]) == 5
+
+
+def test_frames_are_suggested_on_request_and_for_that_nothing_is_scored(fresh: Project) -> None:
+    rules = fresh.dry_run("suggest").rules
+    assert {"suggest_frames", "publish_video", "split_labels"} <= rules
+    assert not {"compare_methods", "build_report", "collect_status"} & rules
 
 
 def test_the_plan_alone_trains_nothing(fresh: Project) -> None:

@@ -162,13 +162,22 @@ def compared():
 
 def published(files):
     """Return the given files of every video that is asked of a release."""
+    return [file for dataset in PLAN.project.datasets for file in published_of(dataset, files)]
+
+
+def published_of(dataset, files):
+    """Return the given files of every video of one dataset, release by release."""
     return [
         f"results/{dataset}/videos/{release}/{video}/{file}"
-        for dataset in PLAN.project.datasets
         for release in stated(PLAN.releases.predicting, dataset)
         for video in PLAN.videos.ids(dataset)
         for file in files
     ]
+
+
+def split_files(dataset):
+    """Return the first fold's split of a dataset that has labels: what stands before anything is suggested."""
+    return [f"results/{dataset}/split/fold0/split.json"] if dataset in PLAN.labels.labelled else []
 
 
 def stop_on_too_many_failures():

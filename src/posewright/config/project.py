@@ -11,6 +11,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from posewright.config.data import Count
 from posewright.config.sections import Section, read_yaml, validate
 from posewright.config.sheet import ID
+from posewright.config.videos import SuggestConfig
 from posewright.errors import InputProblems, Problem, nearest
 
 Texts = Annotated[tuple[str, ...], Field(strict=False)]
@@ -319,6 +320,8 @@ class ProjectConfig(Section):
     """How videos are predicted."""
     compare: CompareConfig = CompareConfig()
     """What counts when methods are compared."""
+    suggest: SuggestConfig = SuggestConfig()
+    """Which frames are suggested to be labelled next."""
     work_dir: str = "work"
     """Folder for unfinished pieces, decoded frames and caches; may lie on a scratch disk."""
 

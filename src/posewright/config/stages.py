@@ -14,5 +14,6 @@ STAGE_VERSION: dict[str, int] = {
     "collect_status": 1,
     "evaluate_method": 2,
     "compare_methods": 2,
+    "suggest_frames": 1,
     "build_report": 2,
 }

@@ -35,19 +35,32 @@ class Frames(Protocol):
         ...
 
 
+class Looks:
+    """Pictures that were seen, and which of them another one looks like."""
+
+    def __init__(self) -> None:
+        self._levels: list[list[NDArray[np.int16]]] = [[] for _ in _LEVELS]
+
+    def add(self, image: NDArray[np.uint8]) -> None:
+        """Remember ``[height width channel]``."""
+        for level, picture in zip(self._levels, _pyramid(image), strict=True):
+            level.append(picture)
+
+    def like(self, image: NDArray[np.uint8]) -> int | None:
+        """Return the number of the first picture added that is a near-duplicate of this one; None if none is."""
+        rows = np.arange(len(self._levels[0]))
+        for level, own in zip(self._levels, _pyramid(image), strict=True):
+            rows = rows[_apart(level, rows, own) <= THRESHOLD * _FINE]
+        return int(rows[0]) if len(rows) else None
+
+
 def near_duplicates(frames: Frames, train: Sequence[Key], held_back: Sequence[Key]) -> list[tuple[Key, Key]]:
     """Return each held-back frame that looks like a training frame, with the first such."""
-    known = [_pyramid(frames[key]) for key in train]
-    levels = [np.stack([pyramid[level] for pyramid in known]) for level in range(len(_LEVELS))] if known else []
-    found = []
-    for key in held_back:
-        own = _pyramid(frames[key])
-        rows = np.arange(len(train))
-        for level, thumbnails in enumerate(levels):
-            rows = rows[_apart(thumbnails, rows, own[level]) <= THRESHOLD * _FINE]
-        if len(rows):
-            found.append((key, train[int(rows[0])]))
-    return found
+    known = Looks()
+    for key in train:
+        known.add(frames[key])
+    found = [(key, known.like(frames[key])) for key in held_back]
+    return [(key, train[place]) for key, place in found if place is not None]
 
 
 def leakage_by_looks(frames: Frames, sides: Mapping[Side, Collection[Key]]) -> dict[str, Any]:
@@ -72,9 +85,9 @@ def _pyramid(image: NDArray[np.uint8]) -> list[NDArray[np.int16]]:
     return [np.rint(block * _FINE).astype(np.int16).ravel() for block in blocks]
 
 
-def _apart(thumbnails: NDArray[np.int16], rows: NDArray[np.intp], own: NDArray[np.int16]) -> NDArray[Any]:
+def _apart(thumbnails: Sequence[NDArray[np.int16]], rows: NDArray[np.intp], own: NDArray[np.int16]) -> NDArray[Any]:
     """Return the largest difference of any cell, for the given rows."""
     if not len(rows):
         return np.zeros(0)
     parts = np.array_split(rows, max(1, len(rows) // 512))
-    return np.concatenate([np.abs(thumbnails[part] - own).max(axis=1) for part in parts])
+    return np.concatenate([np.abs(np.stack([thumbnails[row] for row in part]) - own).max(axis=1) for part in parts])

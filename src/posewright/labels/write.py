@@ -48,6 +48,7 @@ def write_predictions(
     frames: Sequence[tuple[int, int]],
     poses: PoseBatch,
     tracks: Sequence[str | None] | None = None,
+    suggested: bool = False,
 ) -> None:
     """Write predicted instances; ``poses.frame`` indexes ``frames``, the (video, frame) keys in any order.
 
@@ -58,6 +59,7 @@ def write_predictions(
         frames: (video, frame) of each image of the batch; those without instances are written too.
         poses: NumPy batch with node scores.
         tracks: one name or None for each row; None for no tracks at all.
+        suggested: whether the frames are SLEAP's labelling suggestions, in this order.
     """
     import sleap_io
 
@@ -86,13 +88,20 @@ def write_predictions(
         sleap_io.LabeledFrame(video=files[video], frame_idx=frame, instances=found)
         for (video, frame), found in zip(frames, instances, strict=True)
     ]
-    _save(path, labelled, files, target, list(known.values()))
+    suggestions = [
+        sleap_io.SuggestionFrame(video=files[video], frame_idx=frame) for video, frame in (frames if suggested else ())
+    ]
+    _save(path, labelled, files, target, list(known.values()), suggestions)
 
 
-def _save(path: Path, frames: list[Any], videos: list[Any], skeleton: Any, tracks: list[Any]) -> None:
+def _save(
+    path: Path, frames: list[Any], videos: list[Any], skeleton: Any, tracks: list[Any], suggestions: Sequence[Any] = ()
+) -> None:
     import sleap_io
 
-    labels = sleap_io.Labels(labeled_frames=frames, videos=videos, skeletons=[skeleton], tracks=tracks)
+    labels = sleap_io.Labels(
+        labeled_frames=frames, videos=videos, skeletons=[skeleton], tracks=tracks, suggestions=list(suggestions)
+    )
     with atomic_path(path) as temporary:
         sleap_io.save_slp(labels, temporary.as_posix(), embed=False, verbose=False)
         _keep_spelling(temporary, videos)

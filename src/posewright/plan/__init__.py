@@ -21,6 +21,7 @@ from posewright.layout import read_rows
 from posewright.plan.labels import LabelPlan
 from posewright.plan.methods import MethodPlan
 from posewright.plan.parts import existing
+from posewright.plan.predicted import PredictedPlan
 from posewright.plan.releases import ReleasePlan
 from posewright.plan.videos import VideoPlan
 
@@ -45,6 +46,11 @@ class Plan:
     def releases(self) -> ReleasePlan:
         """The releases that predict."""
         return ReleasePlan(self.project, self.labels, self.videos, self.methods)
+
+    @cached_property
+    def predicted(self) -> PredictedPlan:
+        """What is made of predicted videos."""
+        return PredictedPlan(self.project, self.labels, self.videos, self.releases)
 
     @classmethod
     def load(cls, config: Mapping[str, Any]) -> Plan:

@@ -72,6 +72,10 @@ class VideoPlan:
         """Return the ids of a dataset's videos, in the order of the sheet."""
         return list(self._rows_of[dataset])
 
+    def of(self, dataset: str) -> list[VideoRow]:
+        """Return a dataset's rows, in the order of the sheet."""
+        return list(self._rows_of[dataset].values())
+
     @cached_property
     def _batches(self) -> dict[str, dict[str, list[str]]]:
         limits = self.project.predict.batch

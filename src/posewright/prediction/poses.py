@@ -151,6 +151,11 @@ def read_skeleton(path: Path) -> Skeleton:
     return Skeleton.from_json(json.loads(metadata[_METADATA_KEY])["skeleton"])
 
 
+def has_classes(path: Path) -> bool:
+    """Return whether a ``poses.parquet`` is of a model that tells individuals apart."""
+    return _CLASS_SCORE in pq.read_schema(path).names
+
+
 def pose_chunks(path: Path, rows: int = _ROW_GROUP_ROWS) -> Iterator[dict[str, Any]]:
     """Yield ``poses.parquet`` in chunks: NumPy columns, ``points [row node xy]`` and ``scores [row node]``."""
     skeleton = read_skeleton(path)
