@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from posewright.files import new_folder
 from posewright.prediction.poses import FRAMES_NAME, POSES_NAME
 from posewright.prediction.status import Status, read_status, write_status
 from posewright.prediction.video import SLP_NAME
@@ -69,15 +69,9 @@ class Product:
     @contextmanager
     def filling(self) -> Iterator[Path]:
         """Yield an empty folder that becomes the product when the block ends well, and vanishes if not."""
-        products = self.folder.parent
-        products.mkdir(parents=True, exist_ok=True)
         job = os.environ.get("SLURM_JOB_ID", str(os.getpid()))
-        name = tempfile.mkdtemp(dir=products, prefix=f".{self.key[:16]}.{socket.gethostname()}.{job}.")
-        folder = Path(name)
+        folder = new_folder(self.folder.parent, f".{self.key[:16]}.{socket.gethostname()}.{job}.")
         try:
-            umask = os.umask(0)
-            os.umask(umask)
-            folder.chmod(0o777 & ~umask)  # mkdtemp makes private folders; results belong to the group
             yield folder
             self._put_in_place(folder)
         finally:
