@@ -4,10 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -227,32 +224,6 @@ def test_further_formats_are_made_without_predicting_again(project: Project, row
     assert sorted(path.name for path in project.product("a").iterdir()) == sorted([*FILES, *more])
 
 
-def test_a_second_copy_of_a_job_waits_and_finds_the_product(project: Project, rows: list[dict[str, Any]]) -> None:
-    good, begun, done = project.estimator, threading.Event(), threading.Event()
-
-    class Slow:
-        skeleton = good.skeleton
-        classes = good.classes
-
-        def predict(self, images: Any) -> Any:
-            begun.set()
-            assert done.wait(60)
-            return good.predict(images)
-
-    project.estimator = Slow()
-    with ThreadPoolExecutor(2) as copies:
-        first = copies.submit(project.predict, rows[:1])
-        assert begun.wait(60)
-        second = copies.submit(project.predict, rows[:1])
-        time.sleep(0.3)
-        assert not second.done()
-        done.set()
-        assert first.result() == {"a": "predicted"}
-        assert second.result() == {"a": "kept"}
-    assert project.opened == 1
-    assert not list((project.work / "pieces").iterdir())
-
-
 def test_losing_the_race_for_a_product_is_no_error(project: Project, rows: list[dict[str, Any]]) -> None:
     good = project.estimator
 
@@ -263,8 +234,6 @@ def test_losing_the_race_for_a_product_is_no_error(project: Project, rows: list[
         def predict(self, images: Any) -> Any:
             if project.estimator is not good:
                 project.estimator = good
-                for lease in (project.work / "pieces").glob("*.lease"):
-                    lease.unlink()  # this job was held up for so long that another took it for dead
                 assert project.predict(rows[:1]) == {"a": "predicted"}  # another job is faster with the same video
             return good.predict(images)
 

@@ -10,14 +10,12 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from posewright.config.stages import STAGE_VERSION
 from posewright.files import digest_of, write_json
-from posewright.lease import Lease
 from posewright.prediction.contracts import Estimator, Tracker
 from posewright.prediction.formats import FORMATS, write_formats
 from posewright.prediction.pieces import Chunk, Cut
@@ -125,11 +123,10 @@ class _Batch:
     def chunk(self, task: VideoTask, chunk: Chunk) -> dict[str, Any]:
         """Compute one chunk of a video, unless the video is finished; return its entry for the provenance."""
         product = self._product(task)
-        with self._leased(product, f"{chunk.number + 1}-of-{chunk.count}"):
-            found = product.status() or product.published(self._published / task.video)
-            if found is not None and found.state != "failed":
-                return {"how": "kept"}
-            predict_chunk(task, self._opened(), self._cut, self._pieces / product.key, chunk)
+        found = product.status() or product.published(self._published / task.video)
+        if found is not None and found.state != "failed":
+            return {"how": "kept"}
+        predict_chunk(task, self._opened(), self._cut, self._pieces / product.key, chunk)
         return {"how": f"predicted chunk {chunk.number + 1} of {chunk.count}"}
 
     def _product(self, task: VideoTask) -> Product:
@@ -138,16 +135,8 @@ class _Batch:
 
     def _bring(self, task: VideoTask, product: Product) -> tuple[Status, dict[str, Any]]:
         status = product.status()
-        if status is None or (status.state == "failed" and product.key not in self._tried):
-            with self._leased(product, "video"):
-                return self._make(task, product)
-        return status, {"how": "kept"}
-
-    def _make(self, task: VideoTask, product: Product) -> tuple[Status, dict[str, Any]]:
-        """Adopt or predict a video that has no product, or whose product tells of a failure."""
-        status = product.status()
-        if status is not None and status.state != "failed":
-            return status, {"how": "kept"}  # another job finished it while this one waited
+        if status is not None and (status.state != "failed" or product.key in self._tried):
+            return status, {"how": "kept"}
         published = self._published / task.video
         adopted = product.adopt(published) if status is None else None
         if adopted is not None:
@@ -180,10 +169,6 @@ class _Batch:
         if self._estimator is None:
             self._estimator = self._open_estimator(self._release)
         return self._estimator
-
-    def _leased(self, product: Product, part: str) -> AbstractContextManager[None]:
-        """Hold the lease on a part of a video's work. Its loss is borne: two jobs would write the same."""
-        return Lease(self._pieces / f"{product.key}.{part}.lease", on_loss=lambda: None).held()
 
 
 def _published_status(folder: Path, key: str) -> Status | None:
