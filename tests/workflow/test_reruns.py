@@ -283,6 +283,18 @@ def test_a_frozen_release_that_exists_has_no_rule(finished: Project) -> None:
     assert not {"make_release", "predict_videos"} & finished.dry_run().rules
 
 
+def test_a_refit_is_frozen_as_any_release(finished: Project) -> None:
+    frozen = {"everything": {"method": "topdown", "fold": 0, "seed": 0, "refit": True}}
+    finished.change_config(releases=frozen, predict={**finished.config["predict"], "releases": ["everything"]})
+    finished.run()
+    assert finished.dry_run().nothing
+    recipe = finished.recipe("instance")
+    recipe.write_text(recipe.read_text().replace("sigma: 2.5", "sigma: 1.5"))
+    assert not {"refit_model", "make_release", "predict_videos"} & finished.dry_run().rules
+    finished.change_config(releases={"everything": {**frozen["everything"], "refit": False}})
+    assert "releases never change" in finished.snakemake("--dry-run").text
+
+
 def test_a_changed_definition_of_a_release_is_an_error(finished: Project) -> None:
     frozen = {"flies-2026": {"method": "topdown", "fold": 0, "seed": 0}}
     finished.change_config(releases=frozen, predict={**finished.config["predict"], "releases": ["flies-2026"]})

@@ -25,7 +25,7 @@ def stages() -> set[str]:
 
 def test_everything_is_in_the_graph(fresh: Project) -> None:
     done = fresh.dry_run()
-    assert done.rules == stages() - {"suggest_frames"}
+    assert done.rules == stages() - {"suggest_frames", "refit_model"}
     assert len([job for job in done.jobs if job.startswith("train_model")]) == 3
     assert len([job for job in done.jobs if job.startswith("publish_video")]) == 5
 
@@ -34,6 +34,19 @@ def test_frames_are_suggested_on_request_and_for_that_nothing_is_scored(fresh: P
     rules = fresh.dry_run("suggest").rules
     assert {"suggest_frames", "publish_video", "split_labels"} <= rules
     assert not {"compare_methods", "build_report", "collect_status"} & rules
+
+
+def test_a_refit_learns_from_every_side_and_nothing_scores_it(fresh: Project) -> None:
+    refit = {"everything": {"method": "topdown", "refit": True}}
+    fresh.change_config(releases=refit, predict={"releases": ["everything", "dev-topdown"]})
+    jobs = fresh.dry_run().jobs
+    assert [job for job in jobs if job.startswith("refit_model")] == [
+        f"refit_model[flies {recipe} 0 0]" for recipe in ("centroid", "instance")
+    ]
+    assert len([job for job in jobs if job.startswith("train_model")]) == 3
+    assert not [job for job in jobs if job.startswith("evaluate_method") and not job.endswith(" val]")]
+    fresh.change_config(releases={"brought": {"bundle": "a.posewright", "sha256": "0" * 64, "refit": True}})
+    assert "refit belongs to a method" in fresh.snakemake("--dry-run").text
 
 
 def test_the_plan_alone_trains_nothing(fresh: Project) -> None:

@@ -183,6 +183,8 @@ class ReleaseConfig(Section):
     """Fold of the split it was trained on."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed it was trained with."""
+    refit: bool = False
+    """Train the method's recipes once more on all labels, those of the test side too; not itself evaluated."""
     bundle: str | None = None
     """Instead of a method: path or http(s) address of a bundle (`<name>.posewright`) made elsewhere."""
     sha256: Sha256 | None = None
@@ -194,6 +196,8 @@ class ReleaseConfig(Section):
             raise ValueError("give either a method, or a bundle with its sha256")
         if (self.bundle is None) != (self.sha256 is None):
             raise ValueError("a bundle and its sha256 belong together")
+        if self.refit and self.method is None:
+            raise ValueError("a bundle is as it was made; refit belongs to a method that is trained here")
         return self
 
 
@@ -381,6 +385,9 @@ def _references(project: ProjectConfig, where: str) -> list[Problem]:
     for name, release in project.releases.items():
         if release.method is not None:
             need(f"releases.{name}.method", release.method, project.methods, "method")
+            if release.refit and release.method in project.methods and not project.methods[release.method].recipes:
+                found, remedy = f"the method {release.method} is not trained here", "refit a method that has recipes"
+                problems.append(Problem(f"{where} key releases.{name}.refit", found, remedy))
             if release.fold >= project.split.folds:
                 problems.append(
                     Problem(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from posewright.prediction.video import predict_chunk, predict_video
 
 SCHEMA = 1
 _KEEP = ("poses", "frames", "slp")
+_REFIT_NOTE = "the release learnt from all labels and is not itself evaluated; its method's scores are of another model"
 
 MakeTracker = Callable[[VideoTask, Mapping[str, Any] | None], Tracker | None]
 
@@ -158,6 +160,8 @@ class _Batch:
                 pieces=pieces,
             )
             status = status.with_attempts(attempts)
+            if self._release.is_refit and status.frames_predicted:
+                status = replace(status, message="; ".join(filter(None, (status.message, _REFIT_NOTE))))
             for path in folder.iterdir():
                 if path.name not in product.files:
                     path.unlink()
