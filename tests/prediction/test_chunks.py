@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from posewright.samples.video import source_of
 from posewright.shapes import PoseBatch
 from posewright.tracking.tracker import WindowTracker
 
+from ..samples.films import run
 from .conftest import DotEstimator
 
 FILES = ("poses.parquet", "frames.parquet", "poses.slp")
@@ -77,21 +77,8 @@ def assert_same(a: Path, b: Path) -> None:
 def variable_rate(film: Path, path: Path) -> Path:
     """Write the film again with every frame later than the one before by another step."""
     stamps = "setpts=(N+0.3*N*N/60)/(20*TB)"
-    words = [
-        "-vf",
-        stamps,
-        "-fps_mode",
-        "passthrough",
-        "-c:v",
-        "libx264",
-        "-g",
-        "12",
-        "-bf",
-        "3",
-        "-enc_time_base",
-        "1/1000",
-    ]
-    subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", film, *words, path], check=True)
+    words = ["-vf", stamps, "-fps_mode", "passthrough", "-enc_time_base", "1/1000", "-c:v", "libx264", "-g", "12"]
+    run("-i", str(film), *words, str(path))
     return path
 
 
