@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from posewright.config.stages import STAGE_VERSION
+from posewright.deadline import Deadline
 from posewright.files import digest_of, write_json
+from posewright.lease import Lease
 from posewright.prediction.contracts import Estimator, Tracker
 from posewright.prediction.formats import FORMATS, write_formats
 from posewright.prediction.pieces import Chunk, Cut
@@ -57,18 +59,23 @@ def predict_videos(
         manifest: the JSON file to write, when all videos have a state.
         make_tracker: gives a video its own tracker, by the setting ``tracker``, or None for none.
         open_estimator: loads the models, at most once; by default from the release's bundle, unpacked in ``work``.
+
+    Raises:
+        OutOfTime: the end of the Slurm job is near; finished videos and pieces stay.
     """
     opened = read_release(release)
-    batch = _Batch(opened, settings, work, published, make_tracker, open_estimator or partial(_load, work))
+    deadline = Deadline()
+    batch = _Batch(opened, settings, work, published, make_tracker, open_estimator or partial(_load, work), deadline)
     entries: dict[str, Any] = {}
     provenance: dict[str, Any] = {}
-    for row in videos:
-        task = VideoTask.from_row(row)
-        if row.get("chunk"):
-            provenance[task.video] = batch.chunk(task, Chunk(*row["chunk"]))
-        else:
-            entries[task.video], provenance[task.video] = batch.video(task)
-        _log.info("%s: %s", task.video, provenance[task.video]["how"])
+    with Lease(manifest.with_suffix(".lease"), on_loss=deadline.bring_near).held(), deadline.watched():
+        for row in videos:
+            task = VideoTask.from_row(row)
+            if row.get("chunk"):
+                provenance[task.video] = batch.chunk(task, Chunk(*row["chunk"]))
+            else:
+                entries[task.video], provenance[task.video] = batch.video(task)
+            _log.info("%s: %s", task.video, provenance[task.video]["how"])
     write_json(manifest, {"schema": SCHEMA, "release": opened.name, "videos": entries, "provenance": provenance})
 
 
@@ -100,6 +107,7 @@ class _Batch:
         published: Path,
         make_tracker: MakeTracker,
         open_estimator: Callable[[Release], Estimator],
+        deadline: Deadline,
     ) -> None:
         self._release = release
         self._settings = settings
@@ -109,6 +117,8 @@ class _Batch:
         self._published = published
         self._make_tracker = make_tracker
         self._open_estimator = open_estimator
+        self._deadline = deadline
+        self._n_predicted = 0
         self._estimator: Estimator | None = None
         self._tried: set[str] = set()
 
@@ -128,7 +138,8 @@ class _Batch:
         found = product.status() or product.published(self._published / task.video)
         if found is not None and found.state != "failed":
             return {"how": "kept"}
-        predict_chunk(task, self._opened(), self._cut, self._pieces / product.key, chunk)
+        leave = partial(self._leave_if_out_of_time, task)
+        predict_chunk(task, self._opened(), self._cut, self._pieces / product.key, chunk, leave)
         return {"how": f"predicted chunk {chunk.number + 1} of {chunk.count}"}
 
     def _product(self, task: VideoTask) -> Product:
@@ -158,6 +169,7 @@ class _Batch:
                 self._cut,
                 with_slp="slp" in (self._settings.get("keep") or _KEEP),
                 pieces=pieces,
+                before_each=partial(self._leave_if_out_of_time, task),
             )
             status = status.with_attempts(attempts)
             if self._release.is_refit and status.frames_predicted:
@@ -167,12 +179,17 @@ class _Batch:
                     path.unlink()
             write_status(folder / STATUS_NAME, status, product.key)
         shutil.rmtree(pieces, ignore_errors=True)
+        self._n_predicted += 1
         return status, {"how": "predicted", **timings}
 
     def _opened(self) -> Estimator:
         if self._estimator is None:
             self._estimator = self._open_estimator(self._release)
         return self._estimator
+
+    def _leave_if_out_of_time(self, task: VideoTask, n_pieces: int) -> None:
+        done = f"interrupted in video {task.video}, {self._n_predicted} were predicted in this job"
+        self._deadline.leave_if_near(done, has_gained=self._n_predicted + n_pieces > 0)
 
 
 def _published_status(folder: Path, key: str) -> Status | None:

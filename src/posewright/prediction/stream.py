@@ -5,7 +5,7 @@ Whatever of it is finished is passed over. Memory holds two batches and one piec
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -18,13 +18,27 @@ from posewright.prediction.task import VideoTask
 from posewright.samples.video import Frame, Source
 from posewright.shapes import PoseBatch, Size
 
+#: Called before each batch with the number of pieces, or frames, that were gained so far; what it raises ends the work.
+BeforeEach = Callable[[int], None]
+
 _BATCHES_AHEAD = 2
 
 
+def ignored(n_gained: int) -> None:
+    """Go on."""
+
+
 def compute_pieces(
-    task: VideoTask, source: Source, estimator: Estimator, pieces: Pieces, chunk: Chunk | None = None
+    task: VideoTask,
+    source: Source,
+    estimator: Estimator,
+    pieces: Pieces,
+    chunk: Chunk | None = None,
+    before_each: BeforeEach = ignored,
 ) -> int:
     """Compute what is missing of a chunk, or of the whole video; return how many frames were looked at.
+
+    What `before_each` raises ends the work; finished pieces stay.
 
     Raises:
         VideoFault: the video, or a frame of it, cannot be used.
@@ -39,6 +53,7 @@ def compute_pieces(
     n_nodes, n_frames, unseen = len(estimator.skeleton.nodes), 0, missing
     waiting: list[FramePoses] = []
     for batch in ahead(_batches(frames, task.start, pieces.cut.frames_at_once), _BATCHES_AHEAD):
+        before_each(unseen - missing)
         waiting.append(_estimated(batch, task, estimator))
         n_frames += len(batch)
         piece, next_piece = pieces.piece_of(batch[0].index), pieces.piece_of(batch[-1].index + 1)

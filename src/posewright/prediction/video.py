@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ from posewright.prediction.pieces import Chunk, Cut, Pieces, pieces_name
 from posewright.prediction.poses import FRAMES_NAME, POSES_NAME, FramesWriter, PosesWriter
 from posewright.prediction.slp import SlpVideo, slp_video, write_poses_slp
 from posewright.prediction.status import Status
-from posewright.prediction.stream import compute_pieces
+from posewright.prediction.stream import BeforeEach, compute_pieces, ignored
 from posewright.prediction.task import VideoTask
 from posewright.samples.video import VideoFault, VideoInfo, source_of
 from posewright.shapes import PoseBatch
@@ -36,6 +38,7 @@ def predict_video(
     cut: Cut | None = None,
     with_slp: bool = True,
     pieces: Path | None = None,
+    before_each: BeforeEach = ignored,
 ) -> tuple[Status, dict[str, float]]:
     """Predict one video into a folder and return its state, with timings for the provenance.
 
@@ -47,6 +50,7 @@ def predict_video(
         cut: how it is cut in pieces, with no effect on what comes out.
         with_slp: whether ``poses.slp`` is written.
         pieces: folder that keeps finished pieces of this very task; None for one that goes when this returns.
+        before_each: called before each batch; what it raises ends the prediction.
     """
     started = time.monotonic()
     cut = cut or Cut.of()
@@ -63,8 +67,8 @@ def predict_video(
                 record = slp_video(task.path, source, info, task.fps)
                 _require_roi_inside(task, info)
                 finished = _pieces(task, kept, cut)
-                n_computed = compute_pieces(task, source, estimator, finished)
-                status = _join(task, info, finished, estimator, tracker, folder)
+                n_computed = compute_pieces(task, source, estimator, finished, before_each=before_each)
+                status = _join(task, info, finished, estimator, tracker, folder, partial(before_each, n_computed))
         except VideoFault as fault:
             status = Status("failed", fault.reason, fault.message)
             _write_nothing(folder, estimator)
@@ -78,14 +82,21 @@ def predict_video(
     }
 
 
-def predict_chunk(task: VideoTask, estimator: Estimator, cut: Cut, pieces: Path, chunk: Chunk) -> None:
+def predict_chunk(
+    task: VideoTask,
+    estimator: Estimator,
+    cut: Cut,
+    pieces: Path,
+    chunk: Chunk,
+    before_each: BeforeEach = ignored,
+) -> None:
     """Compute the pieces of one chunk of a video; what hinders it is told by the job that joins them."""
     if task.exclude:
         return
     with suppress(VideoFault):
         source = source_of(Path(task.path))
         _require_roi_inside(task, source.info())
-        compute_pieces(task, source, estimator, _pieces(task, pieces, cut), chunk)
+        compute_pieces(task, source, estimator, _pieces(task, pieces, cut), chunk, before_each)
 
 
 def _pieces(task: VideoTask, folder: Path, cut: Cut) -> Pieces:
@@ -93,7 +104,13 @@ def _pieces(task: VideoTask, folder: Path, cut: Cut) -> Pieces:
 
 
 def _join(
-    task: VideoTask, info: VideoInfo, pieces: Pieces, estimator: Estimator, tracker: Tracker | None, folder: Path
+    task: VideoTask,
+    info: VideoInfo,
+    pieces: Pieces,
+    estimator: Estimator,
+    tracker: Tracker | None,
+    folder: Path,
+    before_each: Callable[[], None],
 ) -> Status:
     """Track and write all pieces; return what came of the video."""
     if tracker is not None:
@@ -104,6 +121,7 @@ def _join(
         FramesWriter(folder / FRAMES_NAME) as frames_out,
     ):
         for part in (part for piece in pieces for part in piece.parts(pieces.cut.frames_at_once)):
+            before_each()
             tracks = _track(part.poses, tracker, estimator.classes)
             numbers = part.numbers.tolist()
             times_s = task.times_s(numbers, part.times_s.tolist())
