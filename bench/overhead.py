@@ -4,7 +4,7 @@
 
 Films of eight frames go through an untrained, tiny release in the real workflow, at one and at twenty videos a batch.
 What a further video of a batch takes beyond decode, network and publishing has to stay below 0.3 s. Counts need
-``strace``. About ten minutes on an idle machine.
+``strace``. A few minutes on an idle machine.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from training.small import make_small_data, small_recipe, train
 from posewright.files import file_digest, read_json
 from posewright.prediction.release import make_release
 
-N_VIDEOS = 40
 N_FRAMES = 8
+VIDEOS = {1: 6, 20: 20}  #: most videos of a batch -> videos of the project
 CALLS = re.compile(r"\b(stat|lstat|newfstatat|statx|open|openat|access|faccessat2?)\(")
 
 
@@ -47,10 +47,10 @@ def make_bundle(folder: Path) -> tuple[Path, Path]:
     return release.with_name("tiny.posewright"), folder / "videos" / "recording_1.mp4"
 
 
-def make_project(folder: Path, bundle: Path, film: Path, per_batch: int) -> None:
+def make_project(folder: Path, bundle: Path, film: Path, per_batch: int, n_videos: int) -> None:
     """Write a project without labels."""
     (folder / "config").mkdir(parents=True)
-    names = [f"v{number:03d}" for number in range(N_VIDEOS)]
+    names = [f"v{number:03d}" for number in range(n_videos)]
     for name in names:
         shutil.copyfile(film, folder / f"{name}.mp4")
     rows = "".join(f"{name}\t{name}.mp4\t{N_FRAMES}\n" for name in names)
@@ -110,13 +110,13 @@ def calls(folder: Path, *words: str) -> Counter[str]:
     return Counter("open" if match[1].startswith("open") else "stat" for match in found if match)
 
 
-def count_files(folder: Path) -> dict[str, float]:
+def count_files(folder: Path, n_videos: int) -> dict[str, float]:
     """Return files per video in results, and under .snakemake."""
     published = [path for path in (folder / "results" / "mine" / "videos").rglob("*") if path.is_file()]
     records = [path for path in (folder / ".snakemake").rglob("*") if path.is_file()]
     work = [path for path in (folder / "work").rglob("*") if path.is_file()]
     places = {"results": published, ".snakemake": records, "work": work}
-    return {name: len(paths) / N_VIDEOS for name, paths in places.items()}
+    return {name: len(paths) / n_videos for name, paths in places.items()}
 
 
 def predict_again(folder: Path, n_videos: int) -> list[str]:
@@ -133,23 +133,24 @@ def predict_again(folder: Path, n_videos: int) -> list[str]:
 def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp()).resolve()
     bundle, film = make_bundle(folder / "made")
-    for per_batch in (1, 20):
+    for per_batch, n_videos in VIDEOS.items():
         project = folder / f"batches-of-{per_batch}"
-        make_project(project, bundle, film, per_batch)
+        make_project(project, bundle, film, per_batch, n_videos)
         snakemake(project, "results/mine/releases/tiny/release.json")
         wall_s, cpu_s = snakemake(project, "results/status.tsv")
         jobs, job_wall_s, job_cpu_s = of_jobs(project, "predict_videos")
         _, publish_wall_s, _ = of_jobs(project, "publish_video")
-        print(f"\n{N_VIDEOS} videos of {N_FRAMES} frames, at most {per_batch} a batch: {jobs} prediction jobs")
-        print(f"  a video: wall {wall_s / N_VIDEOS:.2f} s, CPU {cpu_s / N_VIDEOS:.2f} s in all")
-        print(f"  a video: in prediction jobs wall {job_wall_s / N_VIDEOS:.2f} s, CPU {job_cpu_s / N_VIDEOS:.2f} s")
-        print(f"  a video: publishing, wall {publish_wall_s / N_VIDEOS:.2f} s")
-        print(f"  a video: controller and publishing, CPU {(cpu_s - job_cpu_s) / N_VIDEOS:.2f} s")
+        print(f"\n{n_videos} videos of {N_FRAMES} frames, at most {per_batch} a batch: {jobs} prediction jobs")
+        print(f"  a video: wall {wall_s / n_videos:.2f} s, CPU {cpu_s / n_videos:.2f} s in all")
+        print(f"  a video: in prediction jobs wall {job_wall_s / n_videos:.2f} s, CPU {job_cpu_s / n_videos:.2f} s")
+        print(f"  a video: publishing, wall {publish_wall_s / n_videos:.2f} s")
+        print(f"  a video: controller and publishing, CPU {(cpu_s - job_cpu_s) / n_videos:.2f} s")
         further = per_video_seconds(project)
         if further:
             print(f"  a further video of a batch: median {further[len(further) // 2]:.3f} s, most {further[-1]:.3f} s")
         print(
-            "  files a video: " + ", ".join(f"{count:.1f} in {place}" for place, count in count_files(project).items())
+            "  files a video: "
+            + ", ".join(f"{count:.1f} in {place}" for place, count in count_files(project, n_videos).items())
         )
     project = folder / "batches-of-20"
     few, many = (calls(project, *predict_again(project, count)) for count in (2, 12))
