@@ -148,10 +148,8 @@ def main() -> None:
         further = per_video_seconds(project)
         if further:
             print(f"  a further video of a batch: median {further[len(further) // 2]:.3f} s, most {further[-1]:.3f} s")
-        print(
-            "  files a video: "
-            + ", ".join(f"{count:.1f} in {place}" for place, count in count_files(project, n_videos).items())
-        )
+        counts = count_files(project, n_videos)
+        print("  files a video: " + ", ".join(f"{counts[place]:.1f} in {place}" for place in counts))
     project = folder / "batches-of-20"
     few, many = (calls(project, *predict_again(project, count)) for count in (2, 12))
     print("\nfile calls in the project's folders, of one more video:")
