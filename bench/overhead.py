@@ -69,7 +69,7 @@ def snakemake(folder: Path, *words: str) -> tuple[float, float]:
     before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "workflow" / "Snakefile"), "--cores", "1"]
     subprocess.run(
-        [*command, "--quiet", *words],
+        [*command, *words, "--quiet"],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
         check=True,
