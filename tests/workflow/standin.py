@@ -25,6 +25,9 @@ FILES_IN = {
         "curve.parquet",
         "thresholds.json",
     ),
+    "take_part": ("train.slp", "val.slp", "split.json"),
+    "compare_parts": ("summary.json", "points.parquet", "provenance.json"),
+    "measure_speed": ("speed.json", "rounds.parquet", "provenance.json"),
     "compare_methods": ("methods.parquet", "pairs.parquet", "summary.json"),
     "publish_video": ("poses.parquet", "frames.parquet", "poses.slp", "status.json"),
 }

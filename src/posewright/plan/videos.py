@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from math import ceil, inf
 from pathlib import Path
+from typing import Any
 
 from posewright.batches import batches
 from posewright.config.project import ProjectConfig
@@ -112,11 +113,9 @@ class VideoPlan:
     def batch_rows(self, dataset: str, batch: str) -> str:
         """Return the rows of a batch as JSON: the columns that reach prediction, and which chunk is meant."""
         chunk = _CHUNK.fullmatch(batch)
-        videos, part = self._batches[dataset].get(batch, []), {}
         if chunk is not None:
-            videos, part = [chunk[3]], {"chunk": [int(chunk[1]) - 1, int(chunk[2])]}
-        rows = [asdict(self._rows_of[dataset][video]) for video in videos]
-        return canonical_json([{column: plain(row[column]) for column in PREDICTION_COLUMNS} | part for row in rows])
+            return canonical_json([{**self.row(dataset, chunk[3]), "chunk": [int(chunk[1]) - 1, int(chunk[2])]}])
+        return canonical_json([self.row(dataset, video) for video in self._batches[dataset][batch]])
 
     def chunks_of(self, dataset: str, batch: str) -> list[str]:
         """Return the batches whose work a batch joins: the chunks of a video that is cut."""
@@ -125,6 +124,11 @@ class VideoPlan:
         video = batch.removeprefix(_CUT)
         count = self._n_chunks(self._rows_of[dataset][video])
         return [f"chunk{number + 1}of{count}-{video}" for number in range(count)]
+
+    def row(self, dataset: str, video: str) -> dict[str, Any]:
+        """Return the columns of a video's row that reach prediction."""
+        row = asdict(self._rows_of[dataset][video])
+        return {column: plain(row[column]) for column in PREDICTION_COLUMNS}
 
     def files(self) -> list[str]:
         """Return the names of the files published for each video."""
