@@ -66,7 +66,7 @@ def row(film: Path) -> dict[str, Any]:
 def test_a_full_work_disk_ends_the_job_and_leaves_no_half_product(
     project: Project, row: dict[str, Any], mounted: Callable[[Path, str], Path]
 ) -> None:
-    work = mounted(project.work, "28k")
+    work = mounted(project.work, "8k")
     with pytest.raises(OSError, match="No space left"):
         project.predict([row])
     assert not project.manifest.exists()

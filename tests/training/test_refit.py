@@ -56,8 +56,10 @@ def test_steps_and_rates_are_those_until_the_evaluated_weights_were_chosen(evalu
     rows, again = log(evaluated), log(refitted)
     best = int(np.argmin([float(row["val/loss"]) for row in rows]))
     assert [row["step"] for row in again] == [row["step"] for row in rows[: best + 1]]
-    assert [row["learning_rate"] for row in again] == [row["learning_rate"] for row in rows[: best + 1]]
-    assert len({row["learning_rate"] for row in rows}) > 1
+    rates = [float(row["learning_rate"]) for row in rows[: best + 1]]
+    # a schedule that watches the loss moves after the row is written, any other one before it
+    assert [float(row["learning_rate"]) for row in again[:-1]] == pytest.approx(rates[1:], rel=1e-12)
+    assert len(set(rates)) > 1
     told = read_json(refitted / "model.json")["training"]
     assert (told["steps"], told["stopped_by"], told["val_loss"]) == (int(rows[best]["step"]), "refit", None)
     assert told["refit"]["of_weights"] == read_json(evaluated / "model.json")["weights_sha256"]

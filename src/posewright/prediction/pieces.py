@@ -183,7 +183,7 @@ class Pieces:
         """
         path = self._path(piece, _END if self.is_end(piece) else _WHOLE)
         try:
-            with np.load(path, allow_pickle=False) as found:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
                 arrays: dict[str, Any] = dict(found)
         except (EOFError, ValueError, zipfile.BadZipFile) as fault:
             path.unlink(missing_ok=True)
