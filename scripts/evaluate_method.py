@@ -5,13 +5,15 @@ from pathlib import Path
 
 from posewright import door
 from posewright.evaluation.evaluate import evaluate_method
+from posewright.evaluation.released import opened
 from posewright.prediction.checkpoints import require_checkpoints
+from posewright.provenance import NAME, recording
 
 
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--method", required=True, help="the method's name")
-    words.add_argument("--models", type=Path, nargs="+", required=True, help="its model folders, in any order")
+    words.add_argument("--models", type=Path, nargs="+", required=True, help="its model folders, or a release.json")
     words.add_argument(
         "--checkpoints", type=door.mapping, default={}, metavar="JSON", help="model folder -> sha256 of its checkpoint"
     )
@@ -26,21 +28,30 @@ def main() -> None:
     words.add_argument("--out", type=Path, required=True, help="folder for metrics, tables and predictions")
     given = words.parse_args()
     require_checkpoints(given.checkpoints)
-    evaluate_method(
-        method=given.method,
-        models=given.models,
-        split=given.split,
-        side=given.side,
-        store=given.store,
-        label_source=given.dataset["label_source"],
-        complete=given.dataset["complete"],
-        out=given.out,
-        options=given.options,
-        labels=given.labels,
-        thresholds=given.thresholds,
-        ledger=given.ledger,
-        files=given.dataset.get("files", ()),
-    )
+    with (
+        opened(given.models, given.options) as (models, options),
+        recording(
+            given.out / NAME,
+            "evaluate_method",
+            inputs=[*given.models, given.split, given.store, *([given.thresholds] if given.thresholds else [])],
+            params={"method": given.method, "side": given.side, "dataset": given.dataset, "options": given.options},
+        ),
+    ):
+        evaluate_method(
+            method=given.method,
+            models=models,
+            split=given.split,
+            side=given.side,
+            store=given.store,
+            label_source=given.dataset["label_source"],
+            complete=given.dataset["complete"],
+            out=given.out,
+            options=options,
+            labels=given.labels,
+            thresholds=given.thresholds,
+            ledger=given.ledger,
+            files=given.dataset.get("files", ()),
+        )
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import torch
 
 from posewright.files import read_json
 from posewright.labels.read import read_side
+from posewright.labels.seen import marks_of_all_sides
 from posewright.model_types.plan import load_plan
 from posewright.prediction.release import make_release, read_release
 from posewright.training.refit import Refit, all_labels
@@ -72,6 +73,8 @@ def test_every_labelled_frame_of_the_split_is_learnt(data: Path, evaluated: Path
     assert {frame.key for frame in everything.frames} == {frame.key for side in sides for frame in side.frames}
     counts = [read_json(folder / "model.json")["training"]["train_samples"] for folder in (evaluated, refitted)]
     assert counts == [len(sides[0].frames), len(everything.frames)]
+    seen = marks_of_all_sides(data / "split" / "split.json")
+    assert (len(seen["train"]), seen["val"]) == (len(everything.frames), [])
 
 
 def test_the_last_weights_count_whatever_their_loss(data: Path, evaluated: Path, refitted: Path) -> None:

@@ -10,6 +10,7 @@ rule evaluate_method:
         store="results/{dataset}/store.json",
         # Thresholds are tuned on validation frames, and used unchanged on test frames.
         thresholds=lambda w: thresholds(w.dataset, w.method, w.fold, w.seed) if w.side == "test" else [],
+        release=lambda w: PLAN.methods.release_files(w.dataset, w.method),
     output:
         metrics="results/{dataset}/evaluation/{method}/fold{fold}_seed{seed}/{side}/metrics.json",
         others=multiext(
@@ -37,7 +38,7 @@ rule evaluate_method:
         options=lambda w: PLAN.methods.evaluation_options(w.method),
         files=untracked(lambda w: PLAN.labels.files(w.dataset)),
         thresholds=lambda w, input: ["--thresholds", str(input.thresholds)] if input.thresholds else [],
-        models=lambda w, input: folders(input.models) or PLAN.methods.folders(w.method),
+        models=lambda w, input: folders(input.models) or list(input.release) or PLAN.methods.folders(w.method),
         checkpoints=lambda w: PLAN.methods.checkpoint_words(w.method),
         split=subpath(input.split, parent=True),
         ledger=untracked(lambda w: f"results/{w.dataset}/evaluation/ledger.tsv"),

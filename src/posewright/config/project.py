@@ -156,6 +156,8 @@ class MethodConfig(Section):
     """Names of the recipes to train: one, for top-down a `centroid` and a `centered_instance` recipe."""
     models: Annotated[tuple[ModelSource, ...], Field(strict=False)] | None = None
     """Instead of recipes: trained models, one or two."""
+    release: str | None = None
+    """Instead of recipes: a declared release, as it was frozen; so an old one is compared with models of today."""
     trained_on: Texts | None = None
     """Label files such models were trained on, to find scored frames among them; `[]`: none of these; null: unknown."""
     trials: Count | None = None
@@ -163,10 +165,12 @@ class MethodConfig(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.trained_on is not None and self.models is None:
+        if self.trained_on is not None and self.recipes is not None:
             raise ValueError("trained_on is said of models that come from elsewhere; recipes are trained on the split")
-        if (self.recipes is None) == (self.models is None):
-            raise ValueError("give either recipes (to train) or models (trained already)")
+        if sum(source is not None for source in (self.recipes, self.models, self.release)) != 1:
+            raise ValueError("give either recipes (to train), or models or a release (trained already)")
+        if self.release is not None:
+            return self
         given = len(self.recipes or self.models or ())
         needed = 2 if self.type.endswith("topdown") else 1
         if given != needed:
@@ -268,6 +272,14 @@ class PredictConfig(Section):
         return self
 
 
+class ProvenanceConfig(Section):
+    """What results tell of where they come from."""
+
+    private: bool = False
+    """Keep hosts and absolute paths out of all results, the paths of videos in `.slp` files too (SLEAP then asks where
+    they lie). For what is made from then on: nothing runs again for it."""
+
+
 class ProjectConfig(Section):
     """A project: what there is, what is compared, what is predicted."""
 
@@ -295,6 +307,8 @@ class ProjectConfig(Section):
     """What `posewright run learning_curve` trains."""
     suggest: SuggestConfig = SuggestConfig()
     """Which frames are suggested to be labelled next."""
+    provenance: ProvenanceConfig = ProvenanceConfig()
+    """What results tell of where they come from."""
     work_dir: str = "work"
     """Folder for unfinished pieces, decoded frames and caches; may lie on a scratch disk."""
 
@@ -351,9 +365,12 @@ def _references(project: ProjectConfig, where: str) -> list[Problem]:
     for name, method in project.methods.items():
         for index, recipe in enumerate(method.recipes or ()):
             need(f"methods.{name}.recipes[{index}]", recipe, project.recipes, "recipe")
+        if method.release is not None:
+            need(f"methods.{name}.release", method.release, project.releases, "release")
     for name, release in project.releases.items():
         if release.method is not None:
-            need(f"releases.{name}.method", release.method, project.methods, "method")
+            trained = {name: method for name, method in project.methods.items() if method.release is None}
+            need(f"releases.{name}.method", release.method, trained, "method to freeze")
             if release.refit and release.method in project.methods and not project.methods[release.method].recipes:
                 found, remedy = f"the method {release.method} is not trained here", "refit a method that has recipes"
                 problems.append(Problem(f"{where} key releases.{name}.refit", found, remedy))
@@ -365,7 +382,10 @@ def _references(project: ProjectConfig, where: str) -> list[Problem]:
                         f"split.folds is {project.split.folds}, counted from 0",
                     )
                 )
-    releases = [*project.releases, *(WORKING + method for method in project.methods)]
+    releases = [
+        *project.releases,
+        *(WORKING + name for name, method in project.methods.items() if method.release is None),
+    ]
     for index, name in enumerate(project.predict.releases):
         need(f"predict.releases[{index}]", name, releases, "release")
     for index, seed in enumerate(project.learning_curve.seeds or ()):

@@ -12,6 +12,7 @@ from posewright.config.recipe import Recipe
 from posewright.config.stages import STAGE_VERSION
 from posewright.files import canonical_json
 from posewright.first_weights import first_weights_identity
+from posewright.layout import release_file
 from posewright.plan.parts import decoding, dump
 
 
@@ -63,6 +64,11 @@ class MethodPlan:
         """Return the model folders that a method comes with; none when it is trained here."""
         return [str(model.path) for model in self.project.methods[method].models or ()]
 
+    def release_files(self, dataset: str, method: str) -> list[str]:
+        """Return the file of the release that a method is; none when it is no release."""
+        release = self.project.methods[method].release
+        return [release_file(dataset, release)] if release else []
+
     def checkpoint_words(self, method: str | None) -> list[str]:
         """Return the words that have models from elsewhere compared with their digests; none where none are given."""
         models = (self.project.methods[method].models if method else None) or ()
@@ -80,7 +86,10 @@ class MethodPlan:
     def evaluation_identity(self, method: str) -> str:
         """Return what determines a method's scores, apart from models, split and labels."""
         version = STAGE_VERSION["evaluate_method"]
-        return canonical_json({"method": dump(self.project.methods[method]), "version": version})
+        declared = {
+            key: value for key, value in dump(self.project.methods[method]).items() if key != "release" or value
+        }
+        return canonical_json({"method": declared, "version": version})
 
     def evaluation_options(self, method: str) -> str:
         """Return how a method's predictions are read for scoring, and what is declared of it."""

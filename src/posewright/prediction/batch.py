@@ -17,6 +17,7 @@ from typing import Any
 
 from posewright.config.stages import STAGE_VERSION
 from posewright.deadline import Deadline
+from posewright.discretion import publishable
 from posewright.files import digest_of, write_json
 from posewright.lease import Lease
 from posewright.prediction.contracts import Estimator, Tracker
@@ -27,6 +28,7 @@ from posewright.prediction.release import Release, read_release
 from posewright.prediction.status import Status, read_status, write_status
 from posewright.prediction.task import VideoTask
 from posewright.prediction.video import predict_chunk, predict_video
+from posewright.provenance import Record, sampled_digest
 
 SCHEMA = 1
 _KEEP = ("poses", "frames", "slp")
@@ -127,7 +129,7 @@ class _Batch:
         product = self._product(task)
         status, how = self._bring(task, product)
         also = list(self._settings.get("also_write") or ())
-        write_formats(product.folder, also, task.path, product.key)
+        write_formats(product.folder, also, publishable(task.path), product.key)
         names = [*product.files, *(FORMATS[word][0] for word in also), STATUS_NAME]
         entry = {"key": product.key, "product": str(product.folder), "state": status.state, "files": names}
         return entry, how
@@ -160,6 +162,12 @@ class _Batch:
 
     def _predict(self, task: VideoTask, product: Product, attempts: int) -> tuple[Status, dict[str, Any]]:
         pieces = self._pieces / product.key
+        inputs = {self._release.bundle.name: f"content:{self._release.digest}"}
+        record = Record(
+            "predict_videos",
+            {**inputs, task.path: sampled_digest(Path(task.path))},
+            {"video": task.science(), "settings": dict(self._settings)},
+        )
         with product.filling() as folder:
             status, timings = predict_video(
                 task,
@@ -171,13 +179,15 @@ class _Batch:
                 pieces=pieces,
                 before_each=partial(self._leave_if_out_of_time, task),
             )
-            status = status.with_attempts(attempts)
             if self._release.is_refit and status.frames_predicted:
                 status = replace(status, message="; ".join(filter(None, (status.message, _REFIT_NOTE))))
             for path in folder.iterdir():
                 if path.name not in product.files:
                     path.unlink()
-            write_status(folder / STATUS_NAME, status, product.key)
+            record.facts["timings"] = timings
+            record.effort = replace(record.watch.effort(), attempts=attempts, untold=0)
+            provenance = record.to_json(sorted(folder.iterdir()), modules=False)
+            write_status(folder / STATUS_NAME, status.told(attempts, provenance), product.key)
         shutil.rmtree(pieces, ignore_errors=True)
         self._n_predicted += 1
         return status, {"how": "predicted", **timings}

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from posewright.discretion import publishable
 from posewright.prediction.contracts import Estimator, Tracker
 from posewright.prediction.outcome import Counts, expected_stop, status_of
 from posewright.prediction.pieces import Chunk, Cut, Pieces, pieces_name
@@ -54,7 +55,7 @@ def predict_video(
     """
     started = time.monotonic()
     cut = cut or Cut.of()
-    record, n_computed = SlpVideo(task.path), 0
+    record, n_computed = SlpVideo(publishable(task.path)), 0
     with ExitStack() as stack:
         kept = pieces or Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder, prefix=".pieces.")))
         try:
@@ -64,7 +65,7 @@ def predict_video(
             else:
                 source = source_of(Path(task.path))
                 info = source.info()
-                record = slp_video(task.path, source, info, task.fps)
+                record = slp_video(publishable(task.path), source, info, task.fps)
                 _require_roi_inside(task, info)
                 finished = _pieces(task, kept, cut)
                 n_computed = compute_pieces(task, source, estimator, finished, before_each=before_each)
