@@ -369,19 +369,14 @@ def _references(project: ProjectConfig, where: str) -> list[Problem]:
             need(f"methods.{name}.release", method.release, project.releases, "release")
     for name, release in project.releases.items():
         if release.method is not None:
-            trained = {name: method for name, method in project.methods.items() if method.release is None}
-            need(f"releases.{name}.method", release.method, trained, "method to freeze")
-            if release.refit and release.method in project.methods and not project.methods[release.method].recipes:
-                found, remedy = f"the method {release.method} is not trained here", "refit a method that has recipes"
-                problems.append(Problem(f"{where} key releases.{name}.refit", found, remedy))
+            known = {one: method for one, method in project.methods.items() if method.release is None}
+            trained = {one: method for one, method in known.items() if method.recipes}
+            need(f"releases.{name}.method", release.method, known, "method to freeze")
+            if release.refit and release.method in known:
+                need(f"releases.{name}.refit", release.method, trained, "method with recipes to refit,")
             if release.fold >= project.split.folds:
-                problems.append(
-                    Problem(
-                        f"{where} key releases.{name}.fold",
-                        f"there is no fold {release.fold}",
-                        f"split.folds is {project.split.folds}, counted from 0",
-                    )
-                )
+                found, remedy = f"there is no fold {release.fold}", f"split.folds is {project.split.folds}, from 0"
+                problems.append(Problem(f"{where} key releases.{name}.fold", found, remedy))
     releases = [
         *project.releases,
         *(WORKING + name for name, method in project.methods.items() if method.release is None),
