@@ -369,11 +369,9 @@ def _references(project: ProjectConfig, where: str) -> list[Problem]:
             need(f"methods.{name}.release", method.release, project.releases, "release")
     for name, release in project.releases.items():
         if release.method is not None:
-            known = {one: method for one, method in project.methods.items() if method.release is None}
-            trained = {one: method for one, method in known.items() if method.recipes}
-            need(f"releases.{name}.method", release.method, known, "method to freeze")
-            if release.refit and release.method in known:
-                need(f"releases.{name}.refit", release.method, trained, "method with recipes to refit,")
+            own = {one: method for one, method in project.methods.items() if method.release is None}
+            fit = {one: method for one, method in own.items() if method.recipes or not release.refit}
+            need(f"releases.{name}.method", release.method, fit, f"method to {'refit' if release.refit else 'freeze'}")
             if release.fold >= project.split.folds:
                 found, remedy = f"there is no fold {release.fold}", f"split.folds is {project.split.folds}, from 0"
                 problems.append(Problem(f"{where} key releases.{name}.fold", found, remedy))
