@@ -74,6 +74,7 @@ def snakemake(folder: Path, *words: str) -> tuple[float, float]:
         env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
         check=True,
         stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
