@@ -28,7 +28,7 @@ from posewright.labels.model import LabelSet
 from posewright.labels.read import read_side
 from posewright.prediction.bundle import read_manifest
 from posewright.prediction.release import Release, read_release
-from posewright.prediction.video import VideoTask
+from posewright.prediction.task import VideoTask
 from posewright.samples.store import FrameStore
 from posewright.samples.video import VideoFault, source_of
 from posewright.surroundings import machine

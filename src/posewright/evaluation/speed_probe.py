@@ -103,14 +103,17 @@ def memory_mb() -> float:
 
 def _timed_video(estimator: Estimator, task: Mapping[str, Any], batch: int) -> dict[str, Any]:
     """Predict part of a video as prediction does: decode, find poses, track, write."""
-    from posewright.prediction.video import VideoTask, predict_video
+    from posewright.prediction.pieces import Cut
+    from posewright.prediction.task import VideoTask
+    from posewright.prediction.video import predict_video
     from posewright.tracking.tracker import tracker_for
 
     asked = VideoTask.from_row(task["video"])
     for row in ({**task["video"], "stop": asked.start + batch}, task["video"]):  # the first warms up and is forgotten
         whole = VideoTask.from_row(row)
         with tempfile.TemporaryDirectory() as folder:
-            status, told = predict_video(whole, estimator, tracker_for(whole, task["tracker"]), Path(folder), batch)
+            tracker = tracker_for(whole, task["tracker"])
+            status, told = predict_video(whole, estimator, tracker, Path(folder), Cut.of(batch))
     frames = status.frames_predicted
     return {"frames": frames, "seconds": told["seconds"], "frames_per_s": told["frames_per_s"]}
 
