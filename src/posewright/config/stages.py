@@ -8,6 +8,7 @@ STAGE_VERSION: dict[str, int] = {
     "store_frames": 2,
     "plan_recipe": 1,
     "train_model": 1,
+    "refit_model": 1,
     "make_release": 2,
     "predict_videos": 2,
     "publish_video": 1,
