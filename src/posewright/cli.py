@@ -1,4 +1,4 @@
-"""The console: ``posewright check | run | status | explain | predict | export | init``."""
+"""The console: ``posewright check | run | status | explain | predict | merge | export | init``."""
 
 from __future__ import annotations
 
@@ -52,6 +52,13 @@ def _command(arguments: Sequence[str] | None) -> int:
     export = commands.add_parser("export", help="write published poses in formats of other tools, beside them")
     export.add_argument("folders", type=Path, nargs="+", help="results/<dataset>/videos/<release>/<video>")
     export.add_argument("--as", dest="formats", nargs="+", required=True, metavar="FORMAT", choices=EXPORTS)
+    merge = commands.add_parser(
+        "merge", help="join labels that were corrected elsewhere with the project's, in a new file"
+    )
+    merge.add_argument("labels", type=Path, help="the project's .slp")
+    merge.add_argument("corrected", type=Path, nargs="+", help="saved suggestions, a poses.slp, or any other .slp")
+    merge.add_argument("--out", type=Path, required=True, help="the file to write; nothing is overwritten")
+    merge.add_argument("--video-paths", type=Path, nargs="+", default=[], metavar="DIR", help="where videos lie")
     _add_predict(commands.add_parser("predict", help="predict videos with models or a bundle, without a project"))
 
     init = commands.add_parser("init", help="write a project folder to start from")
@@ -70,6 +77,8 @@ def _command(arguments: Sequence[str] | None) -> int:
         return show_status(given.table, given.config)
     if given.command == "export":
         return export_poses(given.folders, given.formats)
+    if given.command == "merge":
+        return merge_files(given.labels, given.corrected, given.out, given.video_paths)
     if given.command == "predict":
         return predict_files(given)
     return init_project(given.folder)
@@ -152,6 +161,20 @@ def export_poses(folders: Sequence[Path], words: Sequence[str]) -> int:
     for folder in folders:
         status = read_json(folder / "status.json")
         write_formats(folder, words, str(status["video"]), str(status["key"]))
+    return 0
+
+
+def merge_files(labels: Path, corrected: Sequence[Path], out: Path, video_paths: Sequence[Path]) -> int:
+    """Join corrected labels with the project's and say what was kept, corrected, added and replaced."""
+    from posewright.labels.find import Places
+    from posewright.labels.merge import merge_labels  # reads labels: heavy, and needed here only
+
+    merged = merge_labels(labels, corrected, out, Places(video_paths))
+    print(
+        "\n".join(
+            [f"Written to {out}; no other file was changed. Name it under `labels` in the config.", *merged.lines()]
+        )
+    )
     return 0
 
 

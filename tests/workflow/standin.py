@@ -30,6 +30,7 @@ FILES_IN = {
         "curve.parquet",
         "thresholds.json",
     ),
+    "compare_behaviour": ("videos.parquet", "agreement.parquet", "pairs.parquet", "summary.json"),
     "compare_methods": ("methods.parquet", "pairs.parquet", "summary.json"),
     "publish_video": ("poses.parquet", "frames.parquet", "poses.slp", "status.json"),
 }

@@ -170,6 +170,12 @@ def published_of(dataset, files):
     ]
 
 
+def behaviours(dataset=None):
+    """Return the comparison of behaviour of every dataset, or of one, whose videos two or more releases predict."""
+    names = stated(PLAN.predicted.compared)
+    return [f"results/{name}/behaviour/summary.json" for name in names if dataset in (None, name)]
+
+
 def split_files(dataset):
     """Return the first fold's split of a dataset that has labels: what stands before anything is suggested."""
     return [f"results/{dataset}/split/fold0/split.json"] if dataset in PLAN.labels.labelled else []

@@ -8,6 +8,7 @@ rule build_report:
         status=STATUS,
         store="results/{dataset}/store.json",
         plan=plan_file("{dataset}", 0),
+        behaviour=lambda w: behaviours(w.dataset),
     output:
         page="results/{dataset}/report/{page}.html",
     log:

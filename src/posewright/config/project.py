@@ -11,7 +11,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from posewright.config.data import Count
 from posewright.config.sections import Section, read_yaml, validate
 from posewright.config.sheet import ID
-from posewright.config.videos import SuggestConfig
+from posewright.config.videos import BehaviourConfig, SuggestConfig
 from posewright.errors import InputProblems, Problem, nearest
 
 Texts = Annotated[tuple[str, ...], Field(strict=False)]
@@ -322,6 +322,8 @@ class ProjectConfig(Section):
     """What counts when methods are compared."""
     suggest: SuggestConfig = SuggestConfig()
     """Which frames are suggested to be labelled next."""
+    behaviour: BehaviourConfig = BehaviourConfig()
+    """Measures of behaviour, where two or more releases predict the videos."""
     work_dir: str = "work"
     """Folder for unfinished pieces, decoded frames and caches; may lie on a scratch disk."""
 

@@ -15,5 +15,6 @@ STAGE_VERSION: dict[str, int] = {
     "evaluate_method": 2,
     "compare_methods": 2,
     "suggest_frames": 1,
+    "compare_behaviour": 1,
     "build_report": 2,
 }

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from posewright.report.answer import methods_section, pairs_section
+from posewright.report.behaviour import behaviour_section
 from posewright.report.context import Context
 from posewright.report.curves import curves_section, training_section
 from posewright.report.data import split_section, videos_section
@@ -31,6 +32,7 @@ SECTIONS: Sequence[Callable[[Context], Section | None]] = (
     training_section,
     split_section,
     videos_section,
+    behaviour_section,
     origin_section,
 )
 
