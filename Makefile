@@ -34,7 +34,7 @@ bench-peer: $(INSTALLED)  ## like for like with sleap-nn on ../shared/data/flies
 
 cluster: $(INSTALLED)  ## 300 videos on a Slurm of this machine, with faults of all kinds; as root, hours; CLUSTER=new folder, ARGS
 	tests/cluster/slurm-lab start
-	python tests/cluster/campaign.py $(or $(CLUSTER),work/cluster) --node-down $(ARGS)
+	PYTHONPATH=tests python -m cluster.campaign $(or $(CLUSTER),work/cluster) --node-down $(ARGS)
 	tests/cluster/slurm-lab stop
 
 clean:  ## what the demo and the tools made; the environment and your own results/<dataset> stay

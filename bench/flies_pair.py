@@ -1,9 +1,11 @@
 """Like for like with the peer on flies-pair: its data, recipes, batch and steps; counted as its evaluator does.
 
-    python bench/flies_pair.py OUT [--shared ../shared] [--seeds 0 1 2]
+    python bench/flies_pair.py OUT [--shared ../shared] [--seeds 0 1 2] [--methods topdown bottomup]
+    python bench/flies_pair.py OUT --longer 8 --precision bfloat16     # a real budget; another OUT
 
 The data come from the peer page's ``make_data.py``, the recipes from its ``make_configs.py``; only the number of steps
-is set, to those of the page's table. Finished trainings in OUT are kept. Below our rows stand the page's.
+is set, to those of the page's table. With ``--longer`` there are so many times more, and the learning rate falls along
+a cosine. Finished trainings in OUT are kept. Below our rows stand the page's.
 """
 
 from __future__ import annotations
@@ -41,16 +43,19 @@ def main() -> None:
     words.add_argument("out", type=Path)
     words.add_argument("--shared", type=Path, default=Path(__file__).resolve().parents[2] / "shared")
     words.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    words.add_argument("--methods", choices=METHODS, nargs="+", default=list(METHODS))
+    words.add_argument("--longer", type=int, default=1, help="times more steps")
+    words.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     given = words.parse_args()
     split, store = prepare(given.shared, given.out)
-    found: dict[str, list[PeerForm]] = {method: [] for method in METHODS}
+    found: dict[str, list[PeerForm]] = {method: [] for method in given.methods}
     for seed in given.seeds:
-        for name in STEPS:
-            recipe = with_steps(given.out / "recipes" / f"{name}.yaml", *STEPS[name])
-            train_model(recipe, split, store, seed, given.out / "work", given.out / f"{name}_seed{seed}")
-        for method, names in METHODS.items():
-            numbers = score([given.out / f"{name}_seed{seed}" for name in names], split / "test.slp", store)
-            found[method].append(numbers)
+        for method, runs in found.items():
+            for name in METHODS[method]:
+                recipe = with_steps(given.out / "recipes" / f"{name}.yaml", *STEPS[name], given.longer, given.precision)
+                train_model(recipe, split, store, seed, given.out / "work", given.out / f"{name}_seed{seed}")
+            numbers = score([given.out / f"{name}_seed{seed}" for name in METHODS[method]], split / "test.slp", store)
+            runs.append(numbers)
             print(f"{method} seed {seed}: {row(numbers.p50_px, numbers.p95_px, numbers.pck_5px)}", flush=True)
     for method, runs in found.items():
         means = np.mean([[run.p50_px, run.p95_px, run.pck_5px] for run in runs], axis=0)
@@ -76,11 +81,14 @@ def run(script: Path, *words: str) -> None:
     subprocess.run([sys.executable, str(script.resolve()), *words], check=True)
 
 
-def with_steps(path: Path, steps_per_epoch: int, steps: int) -> Recipe:
-    """Return the peer's recipe with its length set."""
+def with_steps(path: Path, steps_per_epoch: int, steps: int, longer: int, precision: str) -> Recipe:
+    """Return the peer's recipe with its length set: epochs as many, each ``longer`` times longer."""
     value: dict[str, Any] = yaml.safe_load(path.read_text())
-    value["trainer_config"]["train_steps_per_epoch"] = steps_per_epoch
+    value["trainer_config"]["train_steps_per_epoch"] = steps_per_epoch * longer
     value["trainer_config"]["max_epochs"] = steps // steps_per_epoch
+    if longer > 1:
+        value["trainer_config"]["lr_scheduler"] = {"cosine_annealing_warmup": {"warmup_epochs": 1}}
+    value["posewright"] = {"precision": precision}
     return load_recipe(value)
 
 

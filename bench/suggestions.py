@@ -5,7 +5,8 @@
 Bottom-up models are trained briefly, one a seed. Each seed's model and the next seed's predict held-back video, and the
 stage `suggest_frames` chooses frames by their disagreement, and by the doubt of the one alone. The error of a frame is
 the mean over its true nodes of the distance in px, a node that is not found or lies farther off counting one body
-length. Random choices of as many frames are drawn 10,000 times from the frames that might be suggested. Finished trainings in OUT are kept.
+length. Random choices of as many frames are drawn 10,000 times from those that might be suggested. Finished trainings
+in OUT are kept.
 """
 
 from __future__ import annotations

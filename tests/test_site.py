@@ -45,6 +45,8 @@ def test_a_request_grows_with_attempts_and_inputs_up_to_its_limits(tmp_path: Pat
     limited = site(tmp_path, "limits: {mem_mb: 10000, runtime: 60}").of("train_model", mem_mb=asked, runtime=480)
     assert [limited["mem_mb"](None, files, attempt) for attempt in (1, 2, 3)] == [4400, 8800, 10000]
     assert limited["runtime"] == 60
+    own = site(tmp_path, "limits: {mem_mb: 10000}\nresources: {all: {mem_mb: 3000}}").of("train_model", mem_mb=asked)
+    assert [own["mem_mb"](None, files, attempt) for attempt in (1, 2, 3)] == [3000, 6000, 10000]
 
 
 def test_one_line_asks_for_gpus_as_generic_resources(tmp_path: Path) -> None:

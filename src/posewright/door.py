@@ -7,21 +7,27 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from posewright.errors import InputError, Interrupted
+from posewright.deadline import go_on_later
+from posewright.errors import InputError, Interrupted, OutOfTime
 
 INPUT_FAULT = 2  #: exit code of a run that the inputs made impossible; anything else non-zero is ours or the machine's
 INTERRUPTED = 75  #: exit code of work that stopped early and goes on when started again (EX_TEMPFAIL of sysexits.h)
 
 
 def main(door: Callable[[], int | None]) -> None:
-    """Run ``door`` and leave the process with its exit code; `InputError` and `Interrupted` are printed as they are."""
+    """Run ``door`` and leave the process with its exit code; `InputError` and `Interrupted` are printed as they are.
+
+    A job of Slurm that ran out of time is given back to the queue first, and then ended by Slurm.
+    """
     try:
         code = door()
     except InputError as error:
         print(error, file=sys.stderr)
         sys.exit(INPUT_FAULT)
     except Interrupted as stop:
-        print(stop, file=sys.stderr)
+        print(stop, file=sys.stderr, flush=True)
+        if isinstance(stop, OutOfTime):
+            go_on_later()
         sys.exit(INTERRUPTED)
     sys.exit(code or 0)
 

@@ -48,3 +48,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 class Interrupted(Exception):
     """Work that was asked to stop and will go on from where it is when started again; the message says from where."""
+
+
+class OutOfTime(Interrupted):
+    """The time of this job is nearly over, or another does its work: it goes on in a later run of the job."""

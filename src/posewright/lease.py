@@ -3,7 +3,8 @@
 The lease is a file made with O_EXCL that names its holder and is touched by a thread while the work goes on. A lease is
 free again when it was released, when its holder is known to be dead (its process, on the same machine, or an earlier
 run of the same Slurm job), or when nobody has touched it for long. Times are compared as the file system tells them, so
-the clocks of two machines may differ.
+the clocks of two machines may differ. A job of the workflow under Slurm that finds another one at work gives its place
+back and waits in the queue for the other's end; everything else waits where it is.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 
 import psutil
 
+from posewright.deadline import go_on_later
 from posewright.processes import is_running
 
 STALE_VARIABLE = "POSEWRIGHT_LEASE_STALE_S"  #: environment variable: seconds after which an untouched lease is free
@@ -76,6 +78,8 @@ class Lease:
                     flush=True,
                 )
                 said = True
+                if found.get("job") and found["job"] != os.environ.get("SLURM_JOB_ID"):
+                    go_on_later(after=str(found["job"]))
             time.sleep(min(5.0, self._stale_s / _BEATS))
 
     def _taken(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +60,13 @@ class Site:
         return cls(gpu, gres, limits, _words(path, found.get("notify")), resources)
 
     def of(self, stage: str, **usual: float | Computed) -> dict[str, Any]:
-        """Return a stage's resources: the rule's own, replaced where the site says otherwise, within its limits."""
+        """Return a stage's resources: the rule's own, replaced where the site says otherwise, within its limits.
+
+        Memory that grows with attempts also grows from what the site says.
+        """
         asked: dict[str, Any] = {**usual, **self.resources.get(EVERY_STAGE, {}), **self.resources.get(stage, {})}
+        if callable(usual.get("mem_mb")) and _is_amount(asked["mem_mb"]):
+            asked["mem_mb"] = growing(asked["mem_mb"], inf)  # the site says what the first attempt gets
         if self.gres is not None and asked.get("gpu"):
             asked["gres"] = f"{self.gres}:{asked.pop('gpu')}"
         return {name: _at_most(value, self.limits.get(name)) for name, value in asked.items()}

@@ -4,13 +4,17 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from posewright.errors import Interrupted, OutOfTime
 from posewright.files import read_json
+from posewright.lease import STALE_VARIABLE
 from posewright.prediction.batch import predict_videos, video_key
 from posewright.prediction.contracts import Estimator
 from posewright.prediction.release import make_release
@@ -80,6 +84,35 @@ def test_a_finished_product_is_kept_and_no_model_opened(project: Project, rows: 
     assert project.opened == 1
     assert sorted(path.name for path in project.product("a").iterdir()) == FILES
     assert len(list((project.work / "products").iterdir())) == 2  # nothing temporary is left
+
+
+def test_a_batch_that_is_to_end_keeps_finished_videos_and_goes_on_only_if_it_got_further(
+    project: Project, rows: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(STALE_VARIABLE, "0.2")
+    lease, predict = project.manifest.with_suffix(".lease"), project.estimator.predict
+
+    def lose_the_lease_in_the_last_video(images: Any) -> Any:
+        if lease.exists() and len(list(project.work.glob("products/[!.]*"))) == n_before_the_last:
+            lease.write_text('{"token": "other"}')
+            while any(thread.name == "lease" for thread in threading.enumerate()):
+                time.sleep(0.01)
+        return predict(images)
+
+    with monkeypatch.context() as losing:
+        estimator_type = type(project.estimator)
+        losing.setattr(estimator_type, "predict", lambda _, images: lose_the_lease_in_the_last_video(images))
+        n_before_the_last = 1
+        with pytest.raises(OutOfTime, match="interrupted in video b, 1 were predicted"):
+            project.predict(rows)
+        lease.unlink()
+        with pytest.raises(Interrupted, match="raise its runtime") as short:
+            project.predict(rows)
+        assert not isinstance(short.value, OutOfTime)
+    lease.unlink()
+    assert project.predict(rows) == {"a": "kept", "b": "predicted"}
+    assert not lease.exists()
+    assert len(list((project.work / "products").iterdir())) == 2  # nothing of the interrupted video is left
 
 
 def test_published_files_are_whole_and_named(project: Project, rows: list[dict[str, Any]]) -> None:

@@ -11,9 +11,7 @@ import pytest
 
 from posewright.config.recipe import Recipe, load_recipe
 from posewright.door import INTERRUPTED
-from posewright.errors import InputError
 from posewright.files import read_json
-from posewright.training.devices import require_supported
 
 from .processes import Training, assert_same_training
 from .small import make_small_data, small_recipe, train
@@ -68,26 +66,3 @@ def test_two_processes_stop_together_and_go_on_to_the_same_weights(data: Path, t
         assert said.count("interrupted at step ") == 1
     Training(data, tried, tmp_path / "work", tmp_path / "killed").finish()
     assert_same_training(tmp_path / "whole", tmp_path / "killed")
-
-
-@pytest.mark.parametrize(
-    ("capability", "compiled", "runs"),
-    [
-        ((8, 6), ["sm_80", "sm_90"], True),
-        ((8, 0), ["sm_86"], False),
-        ((6, 1), ["sm_75", "sm_80", "sm_90"], False),
-        ((12, 0), ["sm_90", "compute_90"], True),
-        ((12, 0), ["sm_75", "sm_90"], False),
-        ((9, 0), ["sm_90a"], True),
-        ((10, 0), ["sm_100", "sm_120"], True),
-        ((3, 5), [], False),
-    ],
-)
-def test_a_card_without_code_for_it_is_refused_with_a_remedy(
-    capability: tuple[int, int], compiled: list[str], runs: bool
-) -> None:
-    if runs:
-        require_supported("card", capability, compiled)
-        return
-    with pytest.raises(InputError, match=rf"card has compute capability {capability[0]}\.{capability[1]}.*trainer_acc"):
-        require_supported("card", capability, compiled)

@@ -56,7 +56,7 @@ def check_killed(data: Path, tmp_path: Path, tried: Recipe, kills: list[tuple[si
             assert training.process.returncode == -signal.SIGKILL
         else:
             assert training.process.returncode == INTERRUPTED, said
-            assert "interrupted at step " in said and ", will go on from " in said
+            assert "interrupted at step " in said and "it will go on from there" in said
         assert not (out / "model.json").exists()
     assert "goes on from step " in Training(data, tried, work, out).finish()
     assert_same_training(train(data, tried, tmp_path / "whole"), out)

@@ -52,15 +52,19 @@ class TorchBackend:
     def __init__(self, folder: Path, plan: ModelPlan, threads: int | None) -> None:
         import torch
 
+        from posewright.networks.cards import require_card
         from posewright.networks.weights import load_network
 
+        uses_card = torch.cuda.is_available()
+        if uses_card:
+            require_card(torch.cuda.current_device())
         if threads is not None:
             torch.set_num_threads(threads)
         network = load_network(
             folder / "best.ckpt", plan.recipe, plan.model_type.heads, plan.preprocess.channels, plan.weights_sha256
         )
         self._torch = torch
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._device = torch.device("cuda" if uses_card else "cpu")
         self._network: Any = network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def __call__(self, images: NDArray[np.uint8]) -> Maps:

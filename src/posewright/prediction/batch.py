@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from posewright.config.stages import STAGE_VERSION
+from posewright.deadline import Deadline
 from posewright.files import digest_of, write_json
+from posewright.lease import Lease
 from posewright.prediction.contracts import Estimator, Tracker
 from posewright.prediction.formats import FORMATS, write_formats
 from posewright.prediction.product import STATUS_NAME, Product, kept_files
@@ -50,15 +52,20 @@ def predict_videos(
         manifest: the JSON file to write, when all videos have a state.
         make_tracker: gives a video its own tracker, by the setting ``tracker``, or None for none.
         open_estimator: loads the models, at most once; by default from the release's bundle, unpacked in ``work``.
+
+    Raises:
+        OutOfTime: the end of the Slurm job is near; finished videos stay.
     """
     opened = read_release(release)
-    batch = _Batch(opened, settings, work, published, make_tracker, open_estimator or partial(_load, work))
+    deadline = Deadline()
+    batch = _Batch(opened, settings, work, published, make_tracker, open_estimator or partial(_load, work), deadline)
     entries: dict[str, Any] = {}
     provenance: dict[str, Any] = {}
-    for row in videos:
-        task = VideoTask.from_row(row)
-        entries[task.video], provenance[task.video] = batch.video(task)
-        _log.info("%s: %s (%s)", task.video, entries[task.video]["state"], provenance[task.video]["how"])
+    with Lease(manifest.with_suffix(".lease"), on_loss=deadline.bring_near).held(), deadline.watched():
+        for row in videos:
+            task = VideoTask.from_row(row)
+            entries[task.video], provenance[task.video] = batch.video(task)
+            _log.info("%s: %s (%s)", task.video, entries[task.video]["state"], provenance[task.video]["how"])
     write_json(manifest, {"schema": SCHEMA, "release": opened.name, "videos": entries, "provenance": provenance})
 
 
@@ -90,6 +97,7 @@ class _Batch:
         published: Path,
         make_tracker: MakeTracker,
         open_estimator: Callable[[Release], Estimator],
+        deadline: Deadline,
     ) -> None:
         self._release = release
         self._settings = settings
@@ -97,6 +105,8 @@ class _Batch:
         self._published = published
         self._make_tracker = make_tracker
         self._open_estimator = open_estimator
+        self._deadline = deadline
+        self._n_predicted = 0
         self._estimator: Estimator | None = None
         self._tried: set[str] = set()
 
@@ -135,13 +145,19 @@ class _Batch:
                 folder,
                 frames_at_once=int(self._settings.get("frames_at_once") or 8),
                 with_slp="slp" in (self._settings.get("keep") or _KEEP),
+                before_each=partial(self._leave_if_out_of_time, task),
             )
             status = status.with_attempts(attempts)
             for path in folder.iterdir():
                 if path.name not in product.files:
                     path.unlink()
             write_status(folder / STATUS_NAME, status, product.key)
+        self._n_predicted += 1
         return status, {"how": "predicted", **timings}
+
+    def _leave_if_out_of_time(self, task: VideoTask) -> None:
+        done = f"interrupted in video {task.video}, {self._n_predicted} were predicted in this job"
+        self._deadline.leave_if_near(done, has_gained=self._n_predicted > 0)
 
 
 def _published_status(folder: Path, key: str) -> Status | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -111,8 +111,12 @@ def predict_video(
     folder: Path,
     frames_at_once: int = 8,
     with_slp: bool = True,
+    before_each: Callable[[], None] = lambda: None,
 ) -> tuple[Status, dict[str, float]]:
-    """Predict one video into a folder and return its state, with timings for the provenance."""
+    """Predict one video into a folder and return its state, with timings for the provenance.
+
+    ``before_each`` is called before each ``frames_at_once`` frames; what it raises ends the prediction.
+    """
     started = time.monotonic()
     record = SlpVideo(task.path)
     try:
@@ -124,7 +128,7 @@ def predict_video(
             info = source.info()
             record = slp_video(task.path, source, info, task.fps)
             _require_roi_inside(task, info)
-            status = _predict_frames(task, source, info, estimator, tracker, folder, frames_at_once)
+            status = _predict_frames(task, source, info, estimator, tracker, folder, frames_at_once, before_each)
     except VideoFault as fault:
         status = Status("failed", fault.reason, fault.message)
         _write_nothing(folder, estimator)
@@ -142,6 +146,7 @@ def _predict_frames(
     tracker: Tracker | None,
     folder: Path,
     frames_at_once: int,
+    before_each: Callable[[], None],
 ) -> Status:
     """Run the stream from frames to files; return what came of it."""
     if tracker is not None:
@@ -153,6 +158,7 @@ def _predict_frames(
         FramesWriter(folder / FRAMES_NAME) as frames_out,
     ):
         for batch in ahead(_batches(frames, frames_at_once), _BATCHES_AHEAD):
+            before_each()
             poses = _estimate(batch, task, estimator)
             tracks = _track(poses, tracker, estimator.classes)
             numbers, times_s = [frame.index for frame in batch], task.times_s(batch)

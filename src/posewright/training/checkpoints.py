@@ -17,7 +17,6 @@ from typing import Any
 import lightning
 from lightning.pytorch.callbacks import Checkpoint
 
-from posewright.errors import Interrupted
 from posewright.files import atomic_path
 from posewright.samples.dataset import TrainingOrder
 from posewright.training.interruption import StopRequest
@@ -43,6 +42,7 @@ class Checkpoints(Checkpoint):
         self._stop = stop
         self._best = math.inf
         self._steps_seen = 0
+        self._begun_step = 0
         self._saved_step = 0
         self._saved_at = time.monotonic()
         self._between_epochs = False
@@ -51,7 +51,7 @@ class Checkpoints(Checkpoint):
         """Say where the training begins; from here on a signal waits for the end of the step."""
         self._stop.defer()
         self._saved_at = time.monotonic()
-        self._steps_seen = self._saved_step = trainer.global_step
+        self._steps_seen = self._saved_step = self._begun_step = trainer.global_step
         if trainer.global_step and trainer.is_global_zero:
             print(f"goes on from step {trainer.global_step}", flush=True)
 
@@ -153,6 +153,5 @@ class Checkpoints(Checkpoint):
                 os.fsync(stream.fileno())
 
     def _end(self, trainer: lightning.Trainer) -> None:
-        step, saved = trainer.global_step, self._saved_step
-        place = "there" if saved == step else f"step {saved}"
-        raise Interrupted(f"interrupted at step {step}, will go on from {place} when started again")
+        place = f"interrupted at step {trainer.global_step}, saved at step {self._saved_step}"
+        raise self._stop.interruption(place, has_gained=self._saved_step > self._begun_step)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
-from collections.abc import Iterable
 
 import lightning
 import torch
@@ -13,6 +11,7 @@ from lightning.pytorch.accelerators import CUDAAccelerator
 
 from posewright.config.trainer import TrainerConfig
 from posewright.errors import InputError
+from posewright.networks.cards import require_card
 
 _PATIENCE_S = 10.0  #: so long the other processes may take for an end of their own
 
@@ -40,9 +39,7 @@ def device_count(settings: TrainerConfig) -> int:
             "(config/site.yaml, train_model), or lower trainer_devices"
         )
     for index in range(count):
-        require_supported(
-            torch.cuda.get_device_name(index), torch.cuda.get_device_capability(index), torch.cuda.get_arch_list()
-        )
+        require_card(index)
     return count
 
 
@@ -56,36 +53,3 @@ def end_other_processes(trainer: lightning.Trainer) -> None:
             process.wait(timeout=_PATIENCE_S)
         except subprocess.TimeoutExpired:
             process.kill()
-
-
-def require_supported(card: str, capability: tuple[int, int], compiled: Iterable[str]) -> None:
-    """Refuse a GPU that torch holds no code for, which otherwise fails deep within the first step.
-
-    Args:
-        card: its name.
-        capability: its compute capability (major, minor).
-        compiled: what this torch was compiled for, such as ``sm_86`` (runs on this major version from this minor one)
-            or ``compute_90`` (translated when it is loaded, for this card and every later one).
-    """
-    names = sorted(compiled)
-    if any(_runs(name, capability) for name in names):
-        return
-    major, minor = capability
-    raise InputError(
-        f"the GPU {card} has compute capability {major}.{minor}, but this torch ({torch.__version__}) holds code for "
-        f"{', '.join(names) or 'no GPU'} only; ask the scheduler for another kind of GPU (config/site.yaml, "
-        "train_model), install a build of torch for this one, or set trainer_config.trainer_accelerator: cpu"
-    )
-
-
-def _runs(name: str, capability: tuple[int, int]) -> bool:
-    """Return whether code of a kind, ``sm_90a`` say, runs on a card."""
-    parts = re.fullmatch(r"(sm|compute)_(\d+)(\d)([af]?)", name)
-    if parts is None:
-        return False
-    kind, major, minor, special = parts[1], int(parts[2]), int(parts[3]), parts[4]
-    if special:
-        return capability == (major, minor)
-    if kind == "compute":
-        return capability >= (major, minor)
-    return capability[0] == major and capability[1] >= minor

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from posewright.deadline import interruption
 from posewright.errors import Interrupted
 
 #: time limit and preemption; what schedulers can be told to send before; Ctrl-C
@@ -23,11 +24,24 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.asked = False
+        self._goes_on_later = False
         self._can_wait = False
 
-    def ask(self) -> None:
-        """Ask for the end, as a signal does; from any thread."""
+    def ask_to_go_on_later(self) -> None:
+        """Ask for the end of this run of the job, not of the job; from any thread, heard from the first step on."""
+        self._goes_on_later = True
         self.asked = True
+
+    def interruption(self, done: str, has_gained: bool) -> Interrupted:
+        """Return how the training ends, once it was asked to.
+
+        Args:
+            done: how far it is, as a clause.
+            has_gained: whether this run of it got further than it began.
+        """
+        if self._goes_on_later:
+            return interruption(done, has_gained)
+        return Interrupted(f"{done}; it will go on from there when started again")
 
     @contextmanager
     def listening(self) -> Iterator[None]:

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from posewright.config.recipe import Recipe
 from posewright.config.stages import STAGE_VERSION
+from posewright.deadline import Deadline
 from posewright.errors import Interrupted
 from posewright.files import atomic_path, digest_of, place, read_json, write_json, write_text
 from posewright.first_weights import first_weights_identity
@@ -83,8 +84,8 @@ def train_model(
 
     Everything unfinished lies in ``work/<key>``, keyed by what determines the weights: a training that was interrupted
     goes on from its last checkpoint, one that had finished is only placed again, and of several copies one trains and
-    the others wait for it. ``out`` gets its files at the end. Where the recipe asks for several devices, Lightning
-    starts this script again for each of them but the first.
+    the others wait for it (under Slurm, in the queue). ``out`` gets its files at the end. Where the recipe asks for
+    several devices, Lightning starts this script again for each of them but the first.
 
     Args:
         recipe: what to train.
@@ -98,7 +99,7 @@ def train_model(
 
     Raises:
         InputError: recipe and labels do not fit each other, or the recipe and this machine.
-        Interrupted: a signal asked for the end.
+        Interrupted: a signal asked for the end; `OutOfTime`, the end of the Slurm job is near.
     """
     started = time.time()
     recipe, chosen = resolved(recipe, plan)
@@ -127,7 +128,8 @@ def train_model(
             with suppress(Interrupted):  # the first process says it, and its exit code counts
                 fit()
             return
-        with Lease(folder / "lease.json", on_loss=stop.ask).held():
+        deadline = Deadline(on_near=stop.ask_to_go_on_later)
+        with Lease(folder / "lease.json", on_loss=deadline.bring_near).held(), deadline.watched():
             if not (folder / "model.json").is_file():
                 fit()
             for name in _FILES:
