@@ -11,7 +11,8 @@ from posewright.prediction.checkpoints import require_checkpoints
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--method", required=True, help="the method's name")
-    words.add_argument("--models", type=Path, nargs="+", required=True, help="its model folders, in any order")
+    words.add_argument("--models", type=Path, nargs="+", default=[], help="its model folders, in any order")
+    words.add_argument("--predictions", type=Path, nargs="+", default=[], help="instead of models: files of poses")
     words.add_argument(
         "--checkpoints", type=door.mapping, default={}, metavar="JSON", help="model folder -> sha256 of its checkpoint"
     )
@@ -25,6 +26,8 @@ def main() -> None:
     words.add_argument("--ledger", type=Path, help="table that remembers every use of the test frames")
     words.add_argument("--out", type=Path, required=True, help="folder for metrics, tables and predictions")
     given = words.parse_args()
+    if bool(given.models) == bool(given.predictions):
+        words.error("name either --models or --predictions")
     require_checkpoints(given.checkpoints)
     evaluate_method(
         method=given.method,
@@ -40,6 +43,7 @@ def main() -> None:
         thresholds=given.thresholds,
         ledger=given.ledger,
         files=given.dataset.get("files", ()),
+        predictions=given.predictions,
     )
 
 

@@ -93,7 +93,7 @@ def thresholds(dataset, method, fold, seed):
     """Return the file of a method's thresholds, where they are tuned and not set by the config."""
     return (
         [f"results/{dataset}/evaluation/{method}/fold{fold}_seed{seed}/val/thresholds.json"]
-        if PLAN.methods.tunes
+        if PLAN.methods.tunes_thresholds(method)
         else []
     )
 

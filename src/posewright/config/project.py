@@ -156,6 +156,9 @@ class MethodConfig(Section):
     """Names of the recipes to train: one, for top-down a `centroid` and a `centered_instance` recipe."""
     models: Annotated[tuple[ModelSource, ...], Field(strict=False)] | None = None
     """Instead of recipes: trained models, one or two."""
+    predictions: Texts | None = None
+    """Instead of recipes: files with poses that another program predicted, of any kind that label files may have; they
+    are scored on the same frames, and predict no videos."""
     trained_on: Texts | None = None
     """Label files such models were trained on, to find scored frames among them; `[]`: none of these; null: unknown."""
     trials: Count | None = None
@@ -163,10 +166,14 @@ class MethodConfig(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.trained_on is not None and self.models is None:
+        if self.trained_on is not None and self.recipes is not None:
             raise ValueError("trained_on is said of models that come from elsewhere; recipes are trained on the split")
-        if (self.recipes is None) == (self.models is None):
-            raise ValueError("give either recipes (to train) or models (trained already)")
+        if [self.recipes, self.models, self.predictions].count(None) != 2:
+            raise ValueError("give either recipes (to train), models (trained already) or predictions (files of poses)")
+        if self.predictions is not None:
+            if not self.predictions:
+                raise ValueError("predictions names no file")
+            return self
         given = len(self.recipes or self.models or ())
         needed = 2 if self.type.endswith("topdown") else 1
         if given != needed:
@@ -391,7 +398,17 @@ def _references(project: ProjectConfig, where: str) -> list[Problem]:
                         f"split.folds is {project.split.folds}, counted from 0",
                     )
                 )
-    releases = [*project.releases, *(WORKING + method for method in project.methods)]
+    files_only = [name for name, method in project.methods.items() if method.predictions is not None]
+    problems += [
+        Problem(
+            f"{where} key releases.{name}.method",
+            f"{release.method} is made of prediction files",
+            "a release needs models; name another method",
+        )
+        for name, release in project.releases.items()
+        if release.method in files_only
+    ]
+    releases = [*project.releases, *(WORKING + method for method in project.methods if method not in files_only)]
     for index, name in enumerate(project.predict.releases):
         need(f"predict.releases[{index}]", name, releases, "release")
     if project.compare.baseline is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from posewright.config.project import MethodConfig, ProjectConfig
@@ -12,7 +13,7 @@ from posewright.config.recipe import Recipe
 from posewright.config.stages import STAGE_VERSION
 from posewright.files import canonical_json
 from posewright.first_weights import first_weights_identity
-from posewright.plan.parts import decoding, dump
+from posewright.plan.parts import decoding, dump, existing
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,20 @@ class MethodPlan:
         """Return the model folders that a method comes with; none when it is trained here."""
         return [str(model.path) for model in self.project.methods[method].models or ()]
 
+    def predictions(self, method: str) -> list[str]:
+        """Return the prediction files that a method consists of; none for one with models."""
+        files = self.project.methods[method].predictions or ()
+        return [str(existing(Path(file), f"methods.{method}.predictions")) for file in files]
+
+    def source_words(self, method: str, models: list[str]) -> list[str]:
+        """Return the words that say what a method's poses come from: its models, or files."""
+        files = self.predictions(method)
+        return ["--predictions", *files] if files else ["--models", *(models or self.folders(method))]
+
+    def tunes_thresholds(self, method: str) -> bool:
+        """Whether a method's thresholds are chosen on validation frames: those of files were chosen elsewhere."""
+        return self.tunes and self.project.methods[method].predictions is None
+
     def checkpoint_words(self, method: str | None) -> list[str]:
         """Return the words that have models from elsewhere compared with their digests; none where none are given."""
         models = (self.project.methods[method].models if method else None) or ()
@@ -80,7 +95,10 @@ class MethodPlan:
     def evaluation_identity(self, method: str) -> str:
         """Return what determines a method's scores, apart from models, split and labels."""
         version = STAGE_VERSION["evaluate_method"]
-        return canonical_json({"method": dump(self.project.methods[method]), "version": version})
+        declared = dump(self.project.methods[method])
+        if declared["predictions"] is None:  # a key that came later: methods without it are as they were
+            del declared["predictions"]
+        return canonical_json({"method": declared, "version": version})
 
     def evaluation_options(self, method: str) -> str:
         """Return how a method's predictions are read for scoring, and what is declared of it."""
