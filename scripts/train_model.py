@@ -5,6 +5,7 @@ from pathlib import Path
 
 from posewright import door
 from posewright.config.recipe import load_recipe
+from posewright.training.epochs import with_epochs_of
 from posewright.training.train import train_model
 
 
@@ -15,12 +16,14 @@ def main() -> None:
     words.add_argument("--split", type=Path, required=True, help="folder of the split")
     words.add_argument("--store", type=Path, required=True, help="store.json of the decoded frames")
     words.add_argument("--seed", type=int, default=0, help="seed of weights, order and augmentation")
-    words.add_argument("--fold", type=int, default=0, help="fold of the split, for the record")
+    words.add_argument("--fold", default="0", help="fold of the split, for the record")
+    words.add_argument("--epochs-of", type=Path, help="model.json of another training: epochs of as many steps")
     words.add_argument("--work", type=Path, required=True, help="folder for checkpoints while training")
     words.add_argument("--out", type=Path, required=True, help="the model folder")
     given = words.parse_args()
+    recipe = load_recipe(given.recipe)
     train_model(
-        recipe=load_recipe(given.recipe),
+        recipe=recipe if given.epochs_of is None else with_epochs_of(recipe, given.epochs_of),
         split=given.split,
         store=given.store,
         seed=given.seed,

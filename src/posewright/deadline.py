@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from posewright import slurm
 from posewright.errors import Interrupted, OutOfTime
@@ -74,16 +74,23 @@ class Deadline:
 
     def _watch(self) -> None:
         margin_s: float | None = None
+        spare_s = math.inf
         while True:
-            left_s = _left_s()
-            if margin_s is None and math.isfinite(left_s):
-                margin_s = min(MARGIN_S, left_s / 4)
-            spare_s = left_s - (margin_s or 0.0)
+            with suppress(OSError):  # Slurm does not answer: ask again, but be ready by the end that was told before
+                job = slurm.own_job()
+                if job is None:
+                    return  # a job of the user's own, whose end is not ours to arrange
+                left_s = math.inf if job.ends is None else job.ends - time.time()
+                if margin_s is None and math.isfinite(left_s):
+                    margin_s = min(MARGIN_S, left_s / 4)
+                spare_s = left_s - (margin_s or 0.0)
             if spare_s <= 0:
                 self.bring_near()
                 return
-            if self._done.wait(min(self._ask_s, max(spare_s, 0.5))):
+            pause_s = min(self._ask_s, max(spare_s, 0.5))
+            if self._done.wait(pause_s):
                 return
+            spare_s -= pause_s
 
 
 def interruption(done: str, has_gained: bool) -> Interrupted:
@@ -111,12 +118,3 @@ def go_on_later(after: str | None = None) -> None:
         print("Slurm does not allow it", file=sys.stderr, flush=True)
         return
     time.sleep(_UNTIL_ENDED_S)
-
-
-def _left_s() -> float:
-    """Return the seconds until this job is ended; without an answer, as if there was no end."""
-    try:
-        job = slurm.own_job()
-    except OSError:
-        return math.inf
-    return math.inf if job is None or job.ends is None else job.ends - time.time()

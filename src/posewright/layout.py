@@ -24,6 +24,16 @@ def groups_file(dataset: str) -> str:
     return f"results/{dataset}/split/groups.tsv"
 
 
+def speed_file(dataset: str) -> str:
+    """Return the path of what the methods' speed was measured to be."""
+    return f"results/{dataset}/speed/speed.json"
+
+
+def curve_file(dataset: str) -> str:
+    """Return the path of what fewer labels would have given."""
+    return f"results/{dataset}/learning_curve/summary.json"
+
+
 def read_rows(sheet: Path, datasets: Sequence[str] | None = None) -> list[VideoRow]:
     """Read the sheet of videos; relative paths in it begin at its own folder, so a folder of videos moves as one."""
     return [replace(row, path=str(sheet.parent / row.path)) for row in read_sheet(sheet, datasets)]

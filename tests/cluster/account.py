@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -41,13 +42,11 @@ def counted(folder: Path) -> Path:
     """Make a folder for the head of PATH, whose Slurm commands note their calls and do their work."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("sbatch", "squeue", "scancel", "scontrol", "sacct", "sacctmgr", "sinfo", "srun"):
-        path = folder / name
-        path.write_text(
-            f"#!/bin/sh\necho ${{SLURM_JOB_ID:+job}}${{SLURM_JOB_ID:-driver}} {name}"
-            f" | sed 's/^job[0-9]*/job/' >> '{folder.parent / COMMANDS}'\n"
-            f'PATH=$(echo "$PATH" | sed "s#{folder}:##g")\nexec {name} "$@"\n'
-        )
-        path.chmod(0o755)
+        program, path = shutil.which(name), folder / name
+        if program is not None and not path.exists():
+            note = f"echo ${{SLURM_JOB_ID:+job}}${{SLURM_JOB_ID:-driver}} {name} | sed 's/^job[0-9]*/job/'"
+            path.write_text(f"#!/bin/sh\n{note} >> '{folder.parent / COMMANDS}'\nexec {program} \"$@\"\n")
+            path.chmod(0o755)
     return folder
 
 

@@ -63,7 +63,7 @@ class Torments:
         if self.preempt:
             self.preempt = not self._preempt_a_training()
             return False
-        victims = [process for script in _VICTIMS for process in programs(script)]
+        victims = [process for script in _VICTIMS for process in programs(script, self.project)]
         if not victims:
             return False
         if self._kills[0]:
@@ -95,7 +95,7 @@ class Torments:
 
     def _bring_an_end_near(self) -> None:
         """Let a training that has got further than it began run into its time limit."""
-        for process in programs("train_model.py"):
+        for process in programs("train_model.py", self.project):
             with suppress(psutil.Error, KeyError):
                 begun = process.create_time()
                 if any(path.stat().st_mtime > begun for path in self.project.glob("work/train/*/*/last.ckpt")):
@@ -109,7 +109,7 @@ class Torments:
     def _preempt_a_training(self) -> bool:
         """Give the node of a training that has a checkpoint to a job of a better partition."""
         checkpoints = list(self.project.glob("work/train/*/*/last.ckpt"))
-        for process in programs("train_model.py") if checkpoints else []:
+        for process in programs("train_model.py", self.project) if checkpoints else []:
             with suppress(psutil.Error, KeyError):
                 variables = process.environ()
                 comment = comment_of(variables["SLURM_JOB_ID"])
@@ -135,13 +135,14 @@ class Torments:
         self.node_down = False
 
 
-def programs(script: str) -> list[psutil.Process]:
-    """Return the processes of a script inside of Slurm jobs."""
+def programs(script: str, project: Path) -> list[psutil.Process]:
+    """Return the processes of a script inside of a project's Slurm jobs."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             words = process.cmdline()
-            if len(words) > 1 and words[1].endswith(f"scripts/{script}") and "SLURM_JOB_ID" in process.environ():
+            is_it = len(words) > 1 and words[1].endswith(f"scripts/{script}")
+            if is_it and Path(process.cwd()) == project and "SLURM_JOB_ID" in process.environ():
                 found.append(process)
     return found
 

@@ -56,6 +56,10 @@ def test_all_unknown_keys_are_named_at_once_with_the_nearest() -> None:
         ({"split": {"by": "file"}}, "belong together"),
         ({"predict": {"releases": ["dev-topdwn"]}}, "did you mean 'dev-topdown'?"),
         ({"compare": {"baseline": "bottomup"}}, "there is no method 'bottomup'"),
+        ({"speed": {"rounds": 4}}, "key speed.rounds: found 4"),  # rule 13: five pairs
+        ({"learning_curve": {"percent": [50, 25]}}, "does not ascend"),
+        ({"learning_curve": {"percent": [100]}}, "key learning_curve.percent[0]: found 100"),
+        ({"learning_curve": {"seeds": [3]}}, "key learning_curve.seeds[0]: there is no seed 3"),
         ({"releases": {"r": {"method": "topdown", "fold": 2}}}, "there is no fold 2"),
         ({"releases": {"dev-r": {"method": "topdown"}}}, "choose another name"),
         ({"releases": {"r": {"bundle": "x.zip"}}}, "a bundle and its sha256 belong together"),

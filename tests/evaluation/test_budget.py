@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas as pd
+
 from posewright.evaluation.budget import models_digest, read_budget
+from posewright.evaluation.conditions import mean_budget
 from posewright.evaluation.ledger import append_test_evaluation, configurations_scored
+from posewright.evaluation.runs import Run
 
 
 def _model(folder: Path, **training: object) -> Path:
@@ -25,6 +29,21 @@ def test_top_down_counts_both_networks(tmp_path: Path) -> None:
         "parameters": 30,
         "converged": True,
     }
+
+
+def test_device_seconds_are_those_of_every_device(tmp_path: Path) -> None:
+    one = _model(tmp_path / "a", seconds=100.0, devices=4)
+    two = _model(tmp_path / "b", seconds=50.0)
+    assert read_budget([one, two])["seconds"] == 450.0
+
+
+def test_a_method_declares_its_input_scales_where_its_trainings_agree(tmp_path: Path) -> None:
+    def run(*scales: float) -> Run:
+        nothing = pd.DataFrame()
+        return Run("m", 0, 0, {"budget": {"scales": list(scales)}}, nothing, nothing)
+
+    assert mean_budget([run(0.5, 1.0), run(0.5, 1.0)])["scales"] == [0.5, 1.0]
+    assert mean_budget([run(0.5), run(1.0)])["scales"] is None
 
 
 def test_a_cap_means_not_converged(tmp_path: Path) -> None:

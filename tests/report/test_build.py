@@ -35,7 +35,7 @@ def test_the_page_stands_alone_and_is_small(page: Path) -> None:
 def test_the_answer_comes_before_tables_and_tables_before_pictures(page: Path) -> None:
     anchors = re.findall(r'<section id="(\w+)"', _text(page))
     first, then = (
-        ["answer", "methods", "pairs", "reasons"],
+        ["answer", "methods", "pairs", "reasons", "cost"],
         ["curves", "frames", "training", "data", "videos", "origin"],
     )
     assert anchors == first + then

@@ -31,6 +31,9 @@ FILES_IN = {
         "thresholds.json",
     ),
     "compare_behaviour": ("videos.parquet", "agreement.parquet", "pairs.parquet", "summary.json"),
+    "take_part": ("train.slp", "val.slp", "split.json"),
+    "compare_parts": ("summary.json", "points.parquet", "provenance.json"),
+    "measure_speed": ("speed.json", "rounds.parquet", "provenance.json"),
     "compare_methods": ("methods.parquet", "pairs.parquet", "summary.json"),
     "publish_video": ("poses.parquet", "frames.parquet", "poses.slp", "status.json"),
 }

@@ -21,7 +21,7 @@ from posewright.shapes import Size
 from posewright.synthetic.dataset import make_dataset
 from posewright.synthetic.spec import ArenaSpec
 
-from .tiny_project import ROOT, Project, write_yaml
+from .tiny_project import ON_REQUEST, ROOT, Project, write_yaml
 
 pytestmark = pytest.mark.long
 
@@ -57,6 +57,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
                 "bottomup": {"type": "bottomup", "recipes": ["bottomup"]},
             },
             "videos": "data/videos.tsv",
+            "speed": {"seconds": 0.1},
+            "learning_curve": {"percent": [50]},
             "predict": {"releases": ["dev-topdown", "dev-bottomup"], "batch": {"count": 3}, "max_failed_fraction": 0.5},
         },
     )
@@ -103,10 +105,37 @@ def test_final_scores_the_test_frames_with_the_same_models(made: Project) -> Non
     assert made.dry_run().nothing
 
 
+def test_speed_and_the_learning_curve_are_made_on_request_and_come_onto_the_page(made: Project) -> None:
+    done = made.snakemake("speed", "learning_curve", "--show-failed-logs")
+    assert done.code == 0, done.text
+    results = made.folder / "results" / "synthetic"
+    speed = json.loads((results / "speed" / "speed.json").read_text())
+    assert speed["rounds"] == 5 and {tuple(sorted(order)) for order in speed["order"]} == {("bottomup", "topdown")}
+    for method in speed["methods"].values():
+        conditions = {timing["condition"] for timing in method["timings"]}
+        assert conditions == {"start_up", "in_memory", "video"}
+        assert method["agreement"]["same"] or not method["agreement"]["nodes"]  # 20 steps may find nothing at all
+        assert method["memory_mb"] < speed["memory_cap_mb"]
+    gains = json.loads((results / "learning_curve" / "summary.json").read_text())["gains"]
+    assert {gain["method"] for gain in gains} == {"bottomup", "topdown"}
+    assert all(gain["from_frames"] < gain["to_frames"] for gain in gains)
+    part, whole = (
+        json.loads((results / "models" / "bottomup" / f"{fold}_seed0" / "model.json").read_text())["training"]
+        for fold in ("fold0_part50", "fold0")
+    )
+    assert part["steps"] == whole["steps"] and part["train_samples"] < whole["train_samples"]
+    assert made.dry_run().rules == {"build_report"}
+    assert made.snakemake().code == 0
+    page = (results / "report" / "index.html").read_text()
+    assert 'id="cost"' in page and 'id="learning"' in page
+    assert made.dry_run().nothing
+
+
 def test_logs_and_benchmarks_of_every_stage_are_there(made: Project) -> None:
     for kind in ("logs", "benchmarks"):
         found = {path.name for path in (made.folder / kind).iterdir()}
-        assert found == {path.stem for path in (ROOT / "scripts").glob("*.py")}, kind
+        scripts = {path.stem for path in (ROOT / "scripts").glob("*.py")}
+        assert scripts - ON_REQUEST <= found <= scripts, kind
     assert all(path.read_text() for path in (made.folder / "benchmarks").rglob("*.tsv"))
 
 

@@ -289,3 +289,40 @@ def test_too_many_failed_videos_end_the_run_with_a_fault_after_everything_is_mad
     assert finished.dry_run().nothing
     finished.change_config(predict={**finished.config["predict"], "max_failed_fraction": 0.5})
     assert finished.dry_run().nothing
+
+
+def test_speed_is_measured_on_request_only_and_makes_nothing_else_run(finished: Project) -> None:
+    asked = finished.dry_run("speed").jobs
+    assert "measure_speed[flies]" in asked
+    assert not {"train_model", "evaluate_method", "compare_methods", "predict_videos"} & {
+        job.partition("[")[0] for job in asked
+    }
+    finished.run("speed")
+    assert finished.dry_run("speed").nothing
+    assert finished.dry_run().jobs == ["build_report[flies index]"]
+    finished.run()
+    assert finished.dry_run().nothing
+    recipe = finished.recipe("instance")
+    recipe.write_text(recipe.read_text().replace("sigma: 2.5", "sigma: 1.5"))
+    assert "measure_speed" not in finished.dry_run().rules
+    assert {"train_model", "make_release", "measure_speed"} <= finished.dry_run("speed").rules
+
+
+def test_a_learning_curve_trains_parts_on_request_only_and_nothing_of_the_main_chain(finished: Project) -> None:
+    finished.change_config(learning_curve={"percent": [25, 50]})
+    assert finished.dry_run().nothing
+    jobs = finished.dry_run("learning_curve").jobs
+    parts = {"0_part25", "0_part50"}
+    trained = {tuple(job[12:-1].split()) for job in jobs if job.startswith("train_model[")}
+    assert trained == {
+        ("flies", recipe, part, "0") for recipe in ("centroid", "instance", "bottomup") for part in parts
+    }
+    assert {job for job in jobs if job.startswith("take_part")} == {"take_part[flies 0 25]", "take_part[flies 0 50]"}
+    assert len([job for job in jobs if job.startswith("evaluate_method")]) == 4
+    assert not {"split_labels", "compare_methods", "make_release"} & {job.partition("[")[0] for job in jobs}
+    finished.run("learning_curve")
+    assert finished.dry_run("learning_curve").nothing
+    assert finished.dry_run().jobs == ["build_report[flies index]"]
+    finished.change_config(learning_curve={"percent": [10, 25, 50]})
+    again = [job for job in finished.dry_run("learning_curve").jobs if job.startswith("train_model")]
+    assert len(again) == 3 and all("0_part10" in job for job in again)

@@ -20,6 +20,8 @@ from posewright.labels.skeleton import Skeleton
 from posewright.labels.write import write_labels
 
 ROOT = Path(__file__).resolve().parents[2]
+#: stages that no target makes but their own
+ON_REQUEST = {"measure_speed", "take_part", "compare_parts", "suggest_frames"}
 SHEET_HEAD = "video\tpath\tsession\n"
 
 
@@ -38,7 +40,7 @@ class Done:
             wildcards = re.search(r"^ *wildcards: (.*)$", lines, re.MULTILINE)
             values = [part.partition("=")[2] for part in wildcards[1].split(", ")] if wildcards else []
             found.append(f"{name}[{' '.join(values)}]" if values else name)
-        return sorted(job for job in found if job not in ("all", "final"))
+        return sorted(job for job in found if job not in ("all", "final", "speed", "learning_curve"))
 
     @property
     def rules(self) -> set[str]:
@@ -82,7 +84,7 @@ class Project:
 
     def run(self, *words: str) -> Done:
         """Do it."""
-        done = self.snakemake("--quiet", "rules", *words)
+        done = self.snakemake(*words, "--quiet", "rules")
         assert done.code == 0, done.text
         return done
 

@@ -11,7 +11,7 @@ from snakemake.exceptions import WorkflowError
 from posewright.config.stages import STAGE_VERSION
 from posewright.errors import InputError
 from posewright.files import canonical_json
-from posewright.layout import groups_file, plan_file
+from posewright.layout import curve_file, groups_file, plan_file, release_file, speed_file
 from posewright.plan import Plan
 from posewright.runs import begin_run, leftover_hint
 from posewright.site import Site, growing
@@ -56,7 +56,7 @@ wildcard_constraints:
     method="[^/]+",
     release="[^/]+",
     video="[^/]+",
-    fold=r"\d+",
+    fold=r"\d+(_part\d+)?",
     seed=r"\d+",
     side="val|test",
     batch="[01]+|all",
@@ -143,6 +143,30 @@ def evaluations(side, dataset=None):
         for fold in PLAN.methods.folds()
         for seed in PLAN.methods.seeds_of(method)
     ]
+
+
+def first_runs(dataset):
+    """Return the metrics of every method's first trained models, of which its working release is made."""
+    return [
+        f"results/{dataset}/evaluation/{method}/fold0_seed{PLAN.project.seeds[0]}/val/metrics.json"
+        for method in PLAN.project.methods
+    ]
+
+
+def curve_evaluations(dataset):
+    """Return the validation metrics of every method on parts of the training side, and on all of it."""
+    return [
+        f"results/{dataset}/evaluation/{method}/fold{fold}_seed{seed}/val/metrics.json"
+        for method in PLAN.optional.curve_methods()
+        for fold in PLAN.optional.curve_folds()
+        for seed in PLAN.optional.curve_seeds()
+    ]
+
+
+def whole_model(wildcards):
+    """Return the model whose epochs a training on a part has; none for a training on all of the training side."""
+    fold, is_part, _ = wildcards.fold.partition("_part")
+    return model_files(wildcards.dataset, [wildcards.recipe], fold, wildcards.seed, "model.json") if is_part else []
 
 
 def plans():

@@ -37,6 +37,8 @@ rule split_labels:
         "logs/split_labels/{dataset}/fold{fold}.log",
     benchmark:
         "benchmarks/split_labels/{dataset}/fold{fold}.tsv"
+    wildcard_constraints:
+        fold=r"\d+",
     conda:
         "../../envs/posewright.yaml"
     threads: 1

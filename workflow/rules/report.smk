@@ -28,6 +28,8 @@ rule build_report:
         version=STAGE_VERSION["build_report"],
         side=lambda w: SIDE_OF_PAGE[w.page],
         types=PLAN.methods.types(),
+        # As inputs they would be made, or made again, for every report.
+        optional=lambda w: PLAN.optional.results(w.dataset),
         results=subpath(output.page, ancestor=2),
     shell:
         'python "$POSEWRIGHT/scripts/store_frames.py" --if-missing --dataset {params.labels:q} --out {params.store:q}'

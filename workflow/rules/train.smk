@@ -8,6 +8,7 @@ rule train_model:
         labels=ancient(multiext("results/{dataset}/split/fold{fold}/", "train.slp", "val.slp")),
         store="results/{dataset}/store.json",
         plan=lambda w: PLAN.methods.plan_words(w.recipe, plan_file(w.dataset, w.fold))[1:],
+        whole=whole_model,
     output:
         model="results/{dataset}/models/{recipe}/fold{fold}_seed{seed}/model.json",
         checkpoint="results/{dataset}/models/{recipe}/fold{fold}_seed{seed}/best.ckpt",
@@ -35,6 +36,7 @@ rule train_model:
             lambda w: [
                 PLAN.methods.recipe_json(w.recipe),
                 *PLAN.methods.plan_words(w.recipe, plan_file(w.dataset, w.fold)),
+                *PLAN.optional.epoch_words(whole_model(w)),
             ]
         ),
         work=untracked(lambda w: f"{WORK}/train/{w.dataset}"),

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from posewright.config.comparison import CompareConfig, LearningCurveConfig, SpeedConfig
 from posewright.config.data import Count
 from posewright.config.sections import Section, read_yaml, validate
 from posewright.config.sheet import ID
@@ -16,7 +17,6 @@ from posewright.errors import InputProblems, Problem, nearest
 
 Texts = Annotated[tuple[str, ...], Field(strict=False)]
 Counts = Annotated[tuple[Annotated[int, Field(ge=0, strict=True)], ...], Field(strict=False)]
-Threshold = Annotated[float, Field(ge=0.0, le=1.0)]
 Part = Annotated[float, Field(ge=0.0, lt=1.0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -271,41 +271,6 @@ class PredictConfig(Section):
         return self
 
 
-class TuningConfig(Section):
-    """How each method's thresholds are chosen on validation frames, where `predict.peak_threshold` is auto."""
-
-    objective: Annotated[str, Field(pattern=r"^f1_[1-9]\d*px$")] = "f1_5px"
-    """`f1_<k>px`: body parts found nearer than k px, against those shown and those found (F1)."""
-    grid: Annotated[tuple[Threshold, ...], Field(strict=False, min_length=1)] = (
-        0.1,
-        0.15,
-        0.2,
-        0.25,
-        0.3,
-        0.4,
-        0.5,
-        0.6,
-    )
-    """Peak thresholds that are tried."""
-    instance_grid: Annotated[tuple[Threshold, ...], Field(strict=False, min_length=1)] = (0.0, 0.1, 0.2, 0.3, 0.4)
-    """Least instance scores that are tried with each of them; `[0]` keeps every instance."""
-
-
-class CompareConfig(Section):
-    """What counts when methods are compared; declared before the results are seen."""
-
-    primary: str = "pck_5px"
-    """The measure that decides."""
-    margin: Annotated[float, Field(ge=0.0)] = 0.02
-    """Smaller differences of it do not matter."""
-    baseline: str | None = None
-    """Method all others are compared with; null: every pair."""
-    confidence: Annotated[float, Field(gt=0.5, lt=1.0)] = 0.95
-    """Confidence of the intervals."""
-    tuning: TuningConfig = TuningConfig()
-    """How thresholds are chosen."""
-
-
 class ProjectConfig(Section):
     """A project: what there is, what is compared, what is predicted."""
 
@@ -327,6 +292,10 @@ class ProjectConfig(Section):
     """How videos are predicted."""
     compare: CompareConfig = CompareConfig()
     """What counts when methods are compared."""
+    speed: SpeedConfig = SpeedConfig()
+    """How `posewright run speed` measures."""
+    learning_curve: LearningCurveConfig = LearningCurveConfig()
+    """What `posewright run learning_curve` trains."""
     suggest: SuggestConfig = SuggestConfig()
     """Which frames are suggested to be labelled next."""
     behaviour: BehaviourConfig = BehaviourConfig()
@@ -411,6 +380,10 @@ def _references(project: ProjectConfig, where: str) -> list[Problem]:
     releases = [*project.releases, *(WORKING + method for method in project.methods if method not in files_only)]
     for index, name in enumerate(project.predict.releases):
         need(f"predict.releases[{index}]", name, releases, "release")
+    for index, seed in enumerate(project.learning_curve.seeds or ()):
+        if seed not in project.seeds:
+            remedy = f"the whole training side is trained with the seeds {list(project.seeds)}; use some of them"
+            problems.append(Problem(f"{where} key learning_curve.seeds[{index}]", f"there is no seed {seed}", remedy))
     if project.compare.baseline is not None:
         need("compare.baseline", project.compare.baseline, project.methods, "method")
     return problems

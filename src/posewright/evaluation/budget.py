@@ -17,7 +17,8 @@ def read_budget(models: Sequence[Path], trials: int | None = None) -> dict[str, 
     """Return the sum over all networks of a method; None for what a folder does not tell.
 
     ``trials`` is how many configurations the user says were tried for the method, this one included; else it is what
-    the folders tell, one for each. ``scales`` are the networks' input scales. Top-down counts both networks.
+    the folders tell, one for each. ``seconds`` are device-seconds: those of every device of a training. ``scales`` are
+    the networks' input scales. Top-down counts both networks.
     ``converged`` is true if every training ended by its plateau rule, false if one was ended by a cap, None if one does
     not say.
     """
@@ -66,6 +67,8 @@ def _read_training(folder: Path) -> dict[str, Any]:
         column = "step" if name == "steps" else name
         if known.get(name) is None and column in last:
             known[name] = last[column]
+    if isinstance(seconds := known.get("seconds"), int | float):
+        known["seconds"] = seconds * known.get("devices", 1)  # rule 5: device-seconds
     return known
 
 

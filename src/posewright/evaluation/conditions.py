@@ -141,6 +141,8 @@ def mean_budget(runs: Sequence[Run]) -> dict[str, Any]:
         means[name] = None if None in values else sum(values) / len(values)
     ended = [budget.get("converged") for budget in budgets]
     means["converged"] = False if False in ended else (None if None in ended else True)
+    scales = [budget.get("scales") for budget in budgets]
+    means["scales"] = scales[0] if all(own == scales[0] for own in scales) else None
     return means
 
 

@@ -36,7 +36,7 @@ from posewright.prediction.thresholds import TUNED, fixed, read_thresholds, thre
 from posewright.samples.store import FrameStore
 from posewright.shapes import DecodeOptions, PoseBatch
 
-_RUN = re.compile(r"fold(\d+)_seed(\d+)")
+_RUN = re.compile(r"fold(\d+)(?:_part\d+)?_seed(\d+)")
 _LABEL_SOURCES = ("human", "corrected", "model")  #: from the one to trust to the one that forbids a verdict
 _OWN_OPTIONS = ("backend", "threads", "batch", "sigma", "tuning", "oracle", "trials", "trained_on")
 _TIMED_FRAMES = 64

@@ -20,6 +20,7 @@ from posewright.labels.digest import labels_digest
 from posewright.layout import read_rows
 from posewright.plan.labels import LabelPlan
 from posewright.plan.methods import MethodPlan
+from posewright.plan.optional import OptionalPlan
 from posewright.plan.parts import existing
 from posewright.plan.predicted import PredictedPlan
 from posewright.plan.releases import ReleasePlan
@@ -46,6 +47,11 @@ class Plan:
     def releases(self) -> ReleasePlan:
         """The releases that predict."""
         return ReleasePlan(self.project, self.labels, self.videos, self.methods)
+
+    @property
+    def optional(self) -> OptionalPlan:
+        """The targets that have to be asked for."""
+        return OptionalPlan(self.project, self.videos)
 
     @cached_property
     def predicted(self) -> PredictedPlan:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from math import inf
 from pathlib import Path
+from typing import Any
 
 from posewright.batches import batches
 from posewright.config.project import ProjectConfig
@@ -98,8 +99,12 @@ class VideoPlan:
 
     def batch_rows(self, dataset: str, batch: str) -> str:
         """Return the rows of a batch as JSON: the columns that reach prediction."""
-        rows = [asdict(self._rows_of[dataset][video]) for video in self._batches[dataset][batch]]
-        return canonical_json([{column: plain(row[column]) for column in PREDICTION_COLUMNS} for row in rows])
+        return canonical_json([self.row(dataset, video) for video in self._batches[dataset][batch]])
+
+    def row(self, dataset: str, video: str) -> dict[str, Any]:
+        """Return the columns of a video's row that reach prediction."""
+        row = asdict(self._rows_of[dataset][video])
+        return {column: plain(row[column]) for column in PREDICTION_COLUMNS}
 
     def files(self) -> list[str]:
         """Return the names of the files published for each video."""

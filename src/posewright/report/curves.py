@@ -182,6 +182,7 @@ def _budget_table(results: Results, budgets: Mapping[str, Any]) -> Table:
         Column("Optimiser steps", "all its networks", numeric=True),
         Column("Training time", "on the device, all its networks", numeric=True),
         Column("Parameters", "all its networks", numeric=True),
+        Column("Input scale", "of each network", numeric=True),
         Column("Converged", "all its trainings"),
     ]
     rows = []
@@ -198,6 +199,7 @@ def _budget_table(results: Results, budgets: Mapping[str, Any]) -> Table:
                 steps,
                 Cell(duration(seconds), sort="" if seconds is None else seconds),
                 parameters,
+                _scales_cell(budget.get("scales")),
                 Cell("not recorded") if converged is None else _converged(converged),
             ]
         )
@@ -207,6 +209,11 @@ def _budget_table(results: Results, budgets: Mapping[str, Any]) -> Table:
 def _count_cell(value: Any) -> Cell:
     found = finite(value)
     return Cell(count(found), sort="" if found is None else found)
+
+
+def _scales_cell(value: Any) -> Cell:
+    known = isinstance(value, list) and value and None not in value
+    return Cell(", ".join(f"{scale:g}" for scale in value) if known else MISSING)
 
 
 def _converged(value: Any) -> Cell:

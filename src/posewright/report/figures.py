@@ -21,9 +21,9 @@ from posewright.report.measures import Curve, NodeError, UnitDifferences
 #: Okabe and Ito's palette without yellow and black, dark colours first: they stand out on white.
 METHOD_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _LINE_STYLES = ("-", "--", "-.", ":")  # a second sign beside colour, for print in gray
-_MARKERS = ("o", "s", "^", "D", "v", "P")
+MARKERS = ("o", "s", "^", "D", "v", "P")
 
-_INK, _QUIET, _GRID = "#24292f", "#6b7280", "#e5e7eb"
+_INK, QUIET, _GRID = "#24292f", "#6b7280", "#e5e7eb"
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 10.0,
@@ -38,15 +38,15 @@ _STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.grid": True,
     "grid.color": _GRID,
-    "xtick.color": _QUIET,
-    "ytick.color": _QUIET,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
     "xtick.labelcolor": _INK,
     "ytick.labelcolor": _INK,
     "legend.frameon": False,
     "svg.fonttype": "path",  # looks the same on a machine without the font
     "svg.hashsalt": "posewright",
 }
-_WIDTH_IN, _HEIGHT_IN = 5.4, 3.5
+WIDTH_IN, HEIGHT_IN = 5.4, 3.5
 _LEGEND_ROW_IN = 0.22
 _LONGEST_NAME = 28
 
@@ -59,16 +59,16 @@ def pck_figure(curves: Mapping[str, Curve], mark_px: float | None) -> str:
         for place, (name, curve) in enumerate(curves.items()):
             axes.plot(curve.x, curve.y, label=short(name), **_line(place))
         if mark_px is not None:
-            axes.axvline(mark_px, color=_QUIET, linewidth=1, linestyle=(0, (2, 3)))
+            axes.axvline(mark_px, color=QUIET, linewidth=1, linestyle=(0, (2, 3)))
             axes.annotate(
-                f"{mark_px:g} px", (mark_px, 0.02), (4, 0), textcoords="offset points", color=_QUIET, fontsize=9
+                f"{mark_px:g} px", (mark_px, 0.02), (4, 0), textcoords="offset points", color=QUIET, fontsize=9
             )
         axes.set(xlabel="distance from the truth (px)", ylabel="part of visible body parts", ylim=(0, 1.02))
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         axes.set_xlim(left=0)
-        _legend(figure, curves)
+        legend_above(figure, curves)
 
-    return _svg(draw, _WIDTH_IN, _HEIGHT_IN + _legend_height_in(curves))
+    return svg_uri(draw, WIDTH_IN, HEIGHT_IN + legend_height_in(curves))
 
 
 def error_coverage_figure(curves: Mapping[str, Curve]) -> str:
@@ -79,15 +79,15 @@ def error_coverage_figure(curves: Mapping[str, Curve]) -> str:
         for place, (name, curve) in enumerate(curves.items()):
             axes.plot(curve.x, curve.y, label=short(name), **_line(place))
             if len(curve.x):
-                axes.plot(curve.x[-1:], curve.y[-1:], _MARKERS[place % len(_MARKERS)], color=method_colour(place))
+                axes.plot(curve.x[-1:], curve.y[-1:], MARKERS[place % len(MARKERS)], color=method_colour(place))
         axes.set(
             xlabel="coverage: part of visible body parts found", ylabel="median error of these (px)", xlim=(0, 1.02)
         )
         axes.xaxis.set_major_formatter(PercentFormatter(1.0))
         axes.set_ylim(bottom=0)
-        _legend(figure, curves)
+        legend_above(figure, curves)
 
-    return _svg(draw, _WIDTH_IN, _HEIGHT_IN + _legend_height_in(curves))
+    return svg_uri(draw, WIDTH_IN, HEIGHT_IN + legend_height_in(curves))
 
 
 def node_figure(errors: Mapping[str, Sequence[NodeError]]) -> str:
@@ -107,7 +107,7 @@ def node_figure(errors: Mapping[str, Sequence[NodeError]]) -> str:
             axes.plot(
                 medians,
                 rows,
-                _MARKERS[place % len(_MARKERS)],
+                MARKERS[place % len(MARKERS)],
                 color=method_colour(place),
                 markersize=6,
                 label=short(name),
@@ -116,9 +116,9 @@ def node_figure(errors: Mapping[str, Sequence[NodeError]]) -> str:
         axes.set(xlabel="error where found (px)", ylim=(len(nodes) - 0.4, -0.6))
         axes.set_xlim(left=0)
         axes.grid(False, axis="y")
-        _legend(figure, errors)
+        legend_above(figure, errors)
 
-    return _svg(draw, _WIDTH_IN, max(_HEIGHT_IN, 0.8 + 0.3 * len(nodes)) + _legend_height_in(errors))
+    return svg_uri(draw, WIDTH_IN, max(HEIGHT_IN, 0.8 + 0.3 * len(nodes)) + legend_height_in(errors))
 
 
 def differences_figure(pairs: Sequence[UnitDifferences], metric: str, margin: float | None, *, percent: bool) -> str:
@@ -129,7 +129,7 @@ def differences_figure(pairs: Sequence[UnitDifferences], metric: str, margin: fl
         axes = figure.subplots()
         if margin is not None:
             axes.axvspan(-scale * margin, scale * margin, color="#eef2f7", zorder=0)
-        axes.axvline(0, color=_QUIET, linewidth=1)
+        axes.axvline(0, color=QUIET, linewidth=1)
         for row, pair in enumerate(pairs):
             jitter = np.linspace(-0.14, 0.14, len(pair.differences)) if len(pair.differences) > 1 else [0.0]
             axes.plot(
@@ -150,7 +150,7 @@ def differences_figure(pairs: Sequence[UnitDifferences], metric: str, margin: fl
         axes.grid(False, axis="y")
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, symmetric=False))
 
-    return _svg(draw, _WIDTH_IN, max(2.3, 1.1 + 0.95 * len(pairs)))
+    return svg_uri(draw, WIDTH_IN, max(2.3, 1.1 + 0.95 * len(pairs)))
 
 
 def training_figure(models: Sequence[TrainedModel]) -> str | None:
@@ -165,7 +165,7 @@ def training_figure(models: Sequence[TrainedModel]) -> str | None:
         smallest = np.inf
         for place, (_, log) in enumerate(drawn):
             for name, colour, words in (
-                ("train/loss", _QUIET, "training"),
+                ("train/loss", QUIET, "training"),
                 ("val/loss", METHOD_COLOURS[0], "validation"),
             ):
                 if name not in log.columns:
@@ -187,9 +187,9 @@ def training_figure(models: Sequence[TrainedModel]) -> str | None:
             axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
             axes.yaxis.set_minor_formatter(NullFormatter())
         axes.set(xlabel="optimiser step" if unit == "step" else "epoch", ylabel="loss")
-        _legend(figure, ("training", "validation"))
+        legend_above(figure, ("training", "validation"))
 
-    return _svg(draw, _WIDTH_IN, 3.1)
+    return svg_uri(draw, WIDTH_IN, 3.1)
 
 
 def method_colour(place: int) -> str:
@@ -203,12 +203,13 @@ def short(name: str) -> str:
     return line if len(line) <= _LONGEST_NAME else line[: _LONGEST_NAME - 1] + "…"
 
 
-def _legend(figure: Figure, names: Collection[str]) -> None:
+def legend_above(figure: Figure, names: Collection[str]) -> None:
     """Put the legend above the axes, where it covers no data however many methods there are."""
     figure.legend(loc="outside upper left", ncols=_legend_columns(names), borderaxespad=0.1, columnspacing=1.6)
 
 
-def _legend_height_in(names: Collection[str]) -> float:
+def legend_height_in(names: Collection[str]) -> float:
+    """Return the height that such a legend takes."""
     return -(-len(names) // _legend_columns(names)) * _LEGEND_ROW_IN
 
 
@@ -229,7 +230,7 @@ def _losses(log: pd.DataFrame) -> bool:
     return any(name in log.columns and log[name].notna().any() for name in ("train/loss", "val/loss"))
 
 
-def _svg(draw: Callable[[Figure], None], width_in: float, height_in: float) -> str:
+def svg_uri(draw: Callable[[Figure], None], width_in: float, height_in: float) -> str:
     """Draw a figure and return it as a data URI. It holds no time and no random id: equal input, equal page."""
     with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # a name in a script the font lacks shows as boxes

@@ -13,9 +13,11 @@ from collections.abc import Callable, Sequence
 from posewright.report.answer import methods_section, pairs_section
 from posewright.report.behaviour import behaviour_section
 from posewright.report.context import Context
+from posewright.report.cost import cost_section
 from posewright.report.curves import curves_section, training_section
 from posewright.report.data import split_section, videos_section
 from posewright.report.examples import frames_section
+from posewright.report.learning import learning_section
 from posewright.report.origin import origin_section
 from posewright.report.page import Section
 from posewright.report.proposal import proposal_section
@@ -27,9 +29,11 @@ SECTIONS: Sequence[Callable[[Context], Section | None]] = (
     pairs_section,
     proposal_section,
     reasons_section,
+    cost_section,
     curves_section,
     frames_section,
     training_section,
+    learning_section,
     split_section,
     videos_section,
     behaviour_section,

@@ -1,0 +1,75 @@
+"""Sections of ``config.yaml`` about comparing: accuracy, speed, and what more labels would bring."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from posewright.config.data import Count, Positive
+from posewright.config.sections import Section
+
+Threshold = Annotated[float, Field(ge=0.0, le=1.0)]
+Percents = Annotated[tuple[Annotated[int, Field(ge=1, le=99, strict=True)], ...], Field(strict=False, min_length=1)]
+Seeds = Annotated[tuple[Annotated[int, Field(ge=0, strict=True)], ...], Field(strict=False, min_length=1)]
+
+
+class TuningConfig(Section):
+    """How each method's thresholds are chosen on validation frames, where `predict.peak_threshold` is auto."""
+
+    objective: Annotated[str, Field(pattern=r"^f1_[1-9]\d*px$")] = "f1_5px"
+    """`f1_<k>px`: body parts found nearer than k px, against those shown and those found (F1)."""
+    grid: Annotated[tuple[Threshold, ...], Field(strict=False, min_length=1)] = (
+        0.1,
+        0.15,
+        0.2,
+        0.25,
+        0.3,
+        0.4,
+        0.5,
+        0.6,
+    )
+    """Peak thresholds that are tried."""
+    instance_grid: Annotated[tuple[Threshold, ...], Field(strict=False, min_length=1)] = (0.0, 0.1, 0.2, 0.3, 0.4)
+    """Least instance scores that are tried with each of them; `[0]` keeps every instance."""
+
+
+class CompareConfig(Section):
+    """What counts when methods are compared; declared before the results are seen."""
+
+    primary: str = "pck_5px"
+    """The measure that decides."""
+    margin: Annotated[float, Field(ge=0.0)] = 0.02
+    """Smaller differences of it do not matter."""
+    baseline: str | None = None
+    """Method all others are compared with; null: every pair."""
+    confidence: Annotated[float, Field(gt=0.5, lt=1.0)] = 0.95
+    """Confidence of the intervals."""
+    tuning: TuningConfig = TuningConfig()
+    """How thresholds are chosen."""
+
+
+class SpeedConfig(Section):
+    """How `posewright run speed` measures: every method on one node, in rounds of random order."""
+
+    rounds: Annotated[int, Field(ge=5, strict=True)] = 5
+    """Rounds, each with every method in a fresh process; methods are compared within rounds, so at least 5."""
+    memory_mb: Count = 4000
+    """Cap on memory, one for all methods: each runs at its fastest batch below it (on a GPU: of the GPU's memory)."""
+    seconds: Positive = 5.0
+    """Length of each timing of a round."""
+
+
+class LearningCurveConfig(Section):
+    """What `posewright run learning_curve` trains: every recipe again on nested parts of the training side."""
+
+    percent: Percents = (25, 50)
+    """Parts of the training side, besides the whole, on which methods are trained anyway; ascending."""
+    seeds: Seeds | None = None
+    """Seeds of these trainings, of those of the project; null: all of them."""
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if list(self.percent) != sorted(set(self.percent)):
+            raise ValueError(f"percent {list(self.percent)} does not ascend")
+        return self
