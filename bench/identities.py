@@ -1,9 +1,10 @@
 """Who is who: both multi-class types beside their plain counterparts, on marked synthetic animals and on real flies.
 
-    python bench/identities.py OUT --data arena2 arena3 arena5 flies-pair flies-wide [--shared ../shared] [--seed 0]
+    python bench/identities.py OUT --data arena2 arena3 arena5 flies-pair flies-wide --precision bfloat16 [--seed 0]
 
 Arenas: marked individuals that meet and walk over one another, blocks of four recordings held back. ``flies-pair``:
-blocks of its video. ``flies-wide``: the first 34 s train, the last 10 s test. Finished trainings in OUT are kept.
+blocks of its video. ``flies-wide``: the first 34 s train, the last 10 s test. Steps are equal for both of a pair, the
+learning rate falls along a cosine. Finished trainings in OUT are kept; another precision takes another OUT.
 """
 
 from __future__ import annotations
@@ -47,20 +48,22 @@ class Data:
     Attributes:
         frame_scale: scale of whole frames; centroids get half of it.
         crop_scale: scale of crops.
-        steps: optimiser steps of the models of whole frames; crops get as many, centroids half as many.
+        steps: optimiser steps of the models of whole frames; centroids get half as many.
+        crop_steps: optimiser steps of the models of crops, each of which takes half the time.
     """
 
     frame_scale: float
     crop_scale: float
     steps: int
+    crop_steps: int
 
 
 DATA = {
-    "arena2": Data(1.0, 1.0, 2640),
-    "arena3": Data(1.0, 1.0, 2640),
-    "arena5": Data(1.0, 1.0, 2640),
-    "flies-pair": Data(0.5, 0.5, 2400),
-    "flies-wide": Data(0.25, 0.5, 1800),
+    "arena2": Data(1.0, 1.0, 2640, 2640),
+    "arena3": Data(1.0, 1.0, 2640, 5280),
+    "arena5": Data(1.0, 1.0, 2640, 5280),
+    "flies-pair": Data(0.5, 0.5, 2400, 2400),
+    "flies-wide": Data(0.25, 0.5, 1800, 1800),
 }
 
 
@@ -71,12 +74,13 @@ def main() -> None:
     words.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     words.add_argument("--shared", type=Path, default=ROOT.parent / "shared")
     words.add_argument("--seed", type=int, default=0)
+    words.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     given = words.parse_args()
     for name in given.data:
         folder = given.out / name
         prepare(name, given.shared, folder)
         for method in given.methods:
-            print(f"{name} {method}: {score(name, method, folder, given.seed)}", flush=True)
+            print(f"{name} {method}: {score(name, method, folder, given.seed, given.precision)}", flush=True)
 
 
 def prepare(name: str, shared: Path, folder: Path) -> None:
@@ -114,9 +118,9 @@ def write_by_time(labels: LabelSet, folder: Path) -> None:
     write_json(folder / "split.json", {"digest": digest_of(units), "units": units})
 
 
-def score(name: str, method: str, folder: Path, seed: int) -> str:
+def score(name: str, method: str, folder: Path, seed: int, precision: str) -> str:
     """Train what is missing, evaluate on the test side, and say it in a line."""
-    models = [trained(name, model, folder, seed) for model in METHODS[method]]
+    models = [trained(name, model, folder, seed, precision) for model in METHODS[method]]
     out = folder / "evaluation" / method / f"fold0_seed{seed}" / "test"
     if not (out / "metrics.json").exists():
         evaluate_method(
@@ -142,30 +146,30 @@ def score(name: str, method: str, folder: Path, seed: int) -> str:
     return told
 
 
-def trained(name: str, model: str, folder: Path, seed: int) -> Path:
+def trained(name: str, model: str, folder: Path, seed: int, precision: str) -> Path:
     """Train a model, or find it finished."""
     out = folder / "models" / f"{model}_seed{seed}"
     if not (out / "model.json").exists():
-        train_model(
-            recipe_of(name, model), folder / "split", folder / "store" / "store.json", seed, folder / "work", out
-        )
+        recipe = recipe_of(name, model, precision)
+        train_model(recipe, folder / "split", folder / "store" / "store.json", seed, folder / "work", out)
     return out
 
 
-def recipe_of(name: str, model: str) -> Recipe:
+def recipe_of(name: str, model: str, precision: str) -> Recipe:
     """Return the shipped recipe at this data's scale and length."""
     data = DATA[name]
     value: dict[str, Any] = yaml.safe_load((ROOT / "config" / "recipes" / f"{model}.unet.yaml").read_text())
     whole = model in ("bottomup", "multi_class_bottomup")
     scale = data.frame_scale if whole else data.frame_scale / 2 if model == "centroid" else data.crop_scale
     value["data_config"]["preprocessing"] |= {"scale": scale, "min_crop_size": 32}
-    steps = data.steps // 2 if model == "centroid" else data.steps
+    steps = data.steps if whole else data.steps // 2 if model == "centroid" else data.crop_steps
     value["trainer_config"] |= {
         "train_steps_per_epoch": steps // 12,
         "max_epochs": 12,
         "early_stopping": None,
-        "lr_scheduler": {"step_lr": {"step_size": 8, "gamma": 0.3}},
+        "lr_scheduler": {"cosine_annealing_warmup": {"warmup_epochs": 1}},
     }
+    value["posewright"] = {"precision": precision}
     return load_recipe(value)
 
 

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from posewright.config.recipe import load_recipe
 from posewright.errors import InputError
 from posewright.labels.skeleton import Skeleton
 from posewright.model_types import from_json, from_recipe
-from posewright.model_types.multi_class_bottomup import MultiClassBottomUp
+from posewright.model_types.multi_class_bottomup import MultiClassBottomUp, share_loss
 from posewright.shapes import DecodeOptions, PoseBatch, Size
 
 from . import laws
@@ -161,3 +162,20 @@ def test_class_maps_are_trained_where_animals_are_and_nowhere_else() -> None:
     np.testing.assert_allclose(model_type.loss(wrong, targets)["class_maps"], everywhere)
     wrong["class_maps"][0, 0, 20, 20] = -9.0
     assert model_type.loss(wrong, targets)["class_maps"] < everywhere
+
+
+def test_the_loss_of_class_maps_is_least_at_the_shares_and_pulls_the_harder_the_wronger() -> None:
+    """The gradient is the error itself: through a squared error, a sure mistake would hardly be pulled at."""
+    shares = torch.tensor([0.7, 0.3, 0.0]).reshape(1, 3, 1, 1).expand(1, 3, 1, 2).clone()
+    shares[..., 1] = 0.0  # a cell that nobody claims
+    for logits in (torch.logit(shares, 1e-6), torch.full_like(shares, 6.0), torch.zeros_like(shares)):
+        leaf = logits.clone().requires_grad_()
+        loss = share_loss(leaf, shares)
+        loss.backward()
+        assert leaf.grad is not None
+        torch.testing.assert_close(leaf.grad[..., 0], (torch.sigmoid(logits) - shares)[..., 0] / 3, atol=1e-6, rtol=0.0)
+        assert leaf.grad[..., 1].abs().max() == 0.0
+        assert float(share_loss(logits.numpy(), shares.numpy())) == pytest.approx(loss.item(), rel=1e-6)
+    twice = share_loss(torch.cat([logits, logits]), torch.cat([shares, shares]), torch.tensor([1.0, 0.0]))
+    torch.testing.assert_close(twice, share_loss(logits, shares) / 2)
+    assert share_loss(logits, torch.zeros_like(shares)) == 0.0

@@ -45,6 +45,10 @@ HEADS: dict[str, Any] = {
     "centered_instance": {"confmaps": {"anchor_part": "body", "sigma": 1.5, "output_stride": 2}},
     "bottomup": {"confmaps": {"sigma": 1.5, "output_stride": 2}, "pafs": {"sigma": 15.0, "output_stride": 4}},
 }
+NAMED: dict[str, Any] = {
+    "multi_class_bottomup": {**HEADS["single_instance"], "class_maps": {"sigma": 1.5, "output_stride": 4}},
+    "multi_class_topdown": {**HEADS["centered_instance"], "class_vectors": {"num_fc_units": 8}},
+}
 VARIED = Augmentation(
     intensity=Intensity(contrast_p=1.0, brightness_p=1.0),
     geometric=Geometric(rotation_min=-90.0, rotation_max=90.0, translate_p=1.0, translate_width=0.1),
@@ -103,7 +107,7 @@ def _train() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         store_frames(_labels(), Path(folder) / "store.json")
         store = FrameStore(Path(folder) / "store.json")
-        for name, head in HEADS.items():
+        for name, head in {**HEADS, **NAMED}.items():
             recipe = load_recipe(
                 {
                     "model_config": {
@@ -112,13 +116,13 @@ def _train() -> dict[str, Any]:
                     }
                 }
             )
-            model_type = from_recipe(recipe, SKELETON)
-            crop = 32 if name == "centered_instance" else None
+            model_type = from_recipe(recipe, SKELETON, ("a", "b"))
+            crop = 32 if model_type.crop_anchor else None
             preprocess = Preprocess(channels=1, scale=1.0, multiple=8, crop_size_px=crop)
             sources = (
-                CropSources(_labels(), store, preprocess, 1, 1.5)
+                CropSources(_labels(), store, preprocess, 1, 1.5, model_type.classes)
                 if crop
-                else FrameSources(_labels(), store, preprocess)
+                else FrameSources(_labels(), store, preprocess, model_type.classes)
             )
             images, poses = augmented(Batches(sources, VARIED, seed=5, jitter_px=1.0)[3, (0, 4, 9)])
             targets = model_type.encode(poses, sources.output)

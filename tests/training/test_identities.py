@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sleap_io
+import torch
+import yaml
 
 from posewright.config.recipe import load_recipe
 from posewright.evaluation.evaluate import evaluate_method
 from posewright.files import read_json
-from posewright.labels.read import read_labels
+from posewright.labels.read import read_labels, read_side
 from posewright.labels.split import split_labels, write_split
-from posewright.samples.store import store_frames
+from posewright.networks.network import build_network, initialise
+from posewright.samples.augment import augmented
+from posewright.samples.store import FrameStore, store_frames
 from posewright.shapes import Size
 from posewright.synthetic.dataset import make_dataset
 from posewright.synthetic.spec import ArenaSpec
+from posewright.training.loaders import train_loader
+from posewright.training.planning import make_plan, sources_for
 
 from .small import small_recipe, train
+
+RECIPES = Path(__file__).parents[2] / "config" / "recipes"
 
 VARIED = {
     "intensity": {"brightness_p": 0.3, "contrast_p": 0.3},
@@ -80,3 +90,64 @@ def test_marked_animals_are_told_apart(data: Path, tmp_path: Path, stages: dict[
     assert identity["denominator"] >= 40
     assert identity["accuracy"] >= least  # 0.5 by chance
     assert {track.name for track in sleap_io.load_slp(str(out / "predictions.slp")).tracks} == {"animal_1", "animal_2"}
+
+
+@pytest.mark.parametrize("model_type", ["multi_class_bottomup", "multi_class_topdown"])
+def test_identities_and_nodes_pull_alike_at_the_features_they_share(data: Path, model_type: str) -> None:
+    """Where one pulls a hundred times harder, the other is not learnt before the first is done.
+
+    With squared errors of class maps and a small weight, three animals were not told apart before step 1700.
+    """
+    recipe = load_recipe(yaml.safe_load((RECIPES / f"{model_type}.unet.yaml").read_text()))
+    train_side, store = read_side(data / "split" / "train.slp"), FrameStore(data / "store" / "store.json")
+    plan = make_plan(recipe, train_side, store, 0, "")
+    torch.manual_seed(0)
+    network = build_network(recipe, plan.model_type.heads, plan.preprocess.channels)
+    initialise(network, "he")
+    shared = [*network.backbone.parameters(), *network.decoder.parameters()]
+    optimiser = torch.optim.Adam(network.parameters(), lr=1e-3)
+    loader, _ = train_loader(plan, train_side, store)
+    ratios = []
+    for _, batch in zip(range(11), loader, strict=False):
+        images, poses = augmented(batch)
+        losses = plan.model_type.loss(network(images), plan.model_type.encode(poses, batch.output))
+        nodes = pull(losses["confmaps"], shared)
+        ratios.append((pull(losses["loss"] - losses["confmaps"], shared) / nodes).item())
+        optimiser.zero_grad()
+        losses["loss"].backward()
+        optimiser.step()
+    assert 0.05 < sorted(ratios)[5] < 2.0
+
+
+@pytest.mark.parametrize("model_type", ["multi_class_bottomup", "multi_class_topdown"])
+def test_shuffled_labels_give_every_animal_the_class_it_had(data: Path, model_type: str) -> None:
+    labels, store = read_side(data / "split" / "train.slp"), FrameStore(data / "store" / "store.json")
+    rng = np.random.default_rng(0)
+    frames = []
+    for frame in labels.frames:
+        order = rng.permutation(len(frame.points))
+        tracks = tuple(frame.tracks[row] for row in order)
+        frames.append(replace(frame, points=frame.points[order], tracks=tracks))
+    shuffled = replace(labels, frames=tuple(frames))
+    assert [frame.tracks for frame in shuffled.frames] != [frame.tracks for frame in labels.frames]
+    recipe = load_recipe(yaml.safe_load((RECIPES / f"{model_type}.unet.yaml").read_text()))
+    named = []
+    for side in (labels, shuffled):
+        plan = make_plan(recipe, side, store, 0, "")
+        assert plan.model_type.classes == ("animal_1", "animal_2")
+        sources = sources_for(plan.model_type, plan.preprocess, side, store)
+        samples = [sources[index] for index in range(len(sources))]
+        named.append(
+            {
+                (each.image.tobytes(), own.tobytes(), int(of))
+                for each in samples
+                for own, of in zip(each.points, each.class_ids, strict=True)
+            }
+        )
+    assert named[0] == named[1]
+
+
+def pull(loss: torch.Tensor, weights: list[torch.Tensor]) -> torch.Tensor:
+    """Return the length of a loss's gradient."""
+    gradients = torch.autograd.grad(loss, weights, retain_graph=True, allow_unused=True)
+    return torch.sqrt(sum(((gradient**2).sum() for gradient in gradients if gradient is not None), torch.zeros(())))

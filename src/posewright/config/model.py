@@ -231,7 +231,7 @@ class ClassMaps(Section):
     output_stride: Annotated[Stride, OrAuto()] = 1
     """Input pixels per cell of the map."""
     loss_weight: NotNegative | None = None
-    """Weight of these maps in the loss; null: 1."""
+    """Weight of these maps in the loss, scaled so that 1 suits: more, and nodes are learnt later; null: 1."""
 
 
 class ClassVectors(Section):
@@ -248,7 +248,7 @@ class ClassVectors(Section):
     output_stride: Stride = 1
     """Always replaced by the backbone's `max_stride`."""
     loss_weight: NotNegative | None = None
-    """Weight of the identities in the loss; null: 1."""
+    """Weight of the identities in the loss, scaled so that 1 suits: more, and nodes are learnt later; null: 1."""
 
 
 class ConfidenceMapHead(Section):

@@ -166,6 +166,8 @@ class Recipe(Section):
                 del tree[section][key]
         if self.posewright.precision == "bfloat16":
             tree["posewright"]["points"] = "float32"  # earlier trainings drew their targets with bfloat16 too
+        if self.model_type in ("multi_class_bottomup", "multi_class_topdown"):
+            tree["posewright"]["identity_loss"] = "balanced"  # earlier trainings weighed it otherwise
         backbone = tree["model_config"]["backbone_config"]
         heads = tree["model_config"]["head_configs"]
         tree["model_config"]["backbone_config"] = {self.backbone: backbone[self.backbone]}

@@ -96,12 +96,14 @@ def initialise(network: Network, how: Literal["he", "xavier", "default"]) -> Non
 
     With ``he`` the heads begin near zero, which is the right answer for nearly every cell: heads that begin at full
     size spend their first steps on shrinking and take the layers below with them. On flies-pair crops, 300 steps, this
-    gave a validation loss of 1.4e-3 where torch's own first weights gave 2.7e-3. ``xavier`` and ``default`` are the
+    gave a validation loss of 1.4e-3 where torch's own first weights gave 2.7e-3. Class maps, which count only where
+    animals are and have no such answer, begin at full size. ``xavier`` and ``default`` are the
     peer's two choices, ``default`` being torch's own. Of the backbone only what it leaves to us is drawn.
     """
     if how == "default":
         return
-    heads = {head.last if isinstance(head, VectorHead) else head for head in network.heads.values()}
+    small = [head for name, head in network.heads.items() if network.activations[name] is not torch.sigmoid]
+    heads = {head.last if isinstance(head, VectorHead) else head for head in small}
     for module in (*network.backbone.to_draw(), *network.decoder.modules(), *network.heads.modules()):
         if not isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             continue

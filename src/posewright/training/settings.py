@@ -265,15 +265,16 @@ def _pafs(draft: _Draft, scale: float, stride: int, max_stride: int) -> None:
 
 
 def _class_maps(draft: _Draft, stride: int, max_stride: int) -> None:
+    coarse = min(2 * stride, max_stride)
     draft.settle(
         draft.head("class_maps.output_stride"),
-        min(2 * stride, max_stride),
+        coarse,
         "Who an animal is shows all over it, so cells twice as large as those of the nodes are enough.",
     )
     draft.settle(
         draft.head("class_maps.sigma"),
-        _SIGMA_CELLS[1],
-        f"Identities are read at the nodes; {_SIGMA_CELLS[1]:g} cells are wide enough to be met.",
+        _SIGMA_CELLS[1] * stride / coarse,
+        "Identities are read at the nodes: animals claim what their nodes' own maps cover, and no ground about it.",
     )
 
 
