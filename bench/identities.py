@@ -48,22 +48,20 @@ class Data:
     Attributes:
         frame_scale: scale of whole frames; centroids get half of it.
         crop_scale: scale of crops.
-        steps: optimiser steps of the models of whole frames; centroids get half as many.
-        crop_steps: optimiser steps of the models of crops, each of which takes half the time.
+        steps: optimiser steps of the models of whole frames and of crops; centroids get half as many.
     """
 
     frame_scale: float
     crop_scale: float
     steps: int
-    crop_steps: int
 
 
 DATA = {
-    "arena2": Data(1.0, 1.0, 2640, 2640),
-    "arena3": Data(1.0, 1.0, 2640, 5280),
-    "arena5": Data(1.0, 1.0, 2640, 5280),
-    "flies-pair": Data(0.5, 0.5, 2400, 2400),
-    "flies-wide": Data(0.25, 0.5, 1800, 1800),
+    "arena2": Data(1.0, 1.0, 2640),
+    "arena3": Data(1.0, 1.0, 2640),
+    "arena5": Data(1.0, 1.0, 2640),
+    "flies-pair": Data(0.5, 0.5, 2400),
+    "flies-wide": Data(0.25, 0.5, 1800),
 }
 
 
@@ -162,7 +160,7 @@ def recipe_of(name: str, model: str, precision: str) -> Recipe:
     whole = model in ("bottomup", "multi_class_bottomup")
     scale = data.frame_scale if whole else data.frame_scale / 2 if model == "centroid" else data.crop_scale
     value["data_config"]["preprocessing"] |= {"scale": scale, "min_crop_size": 32}
-    steps = data.steps if whole else data.steps // 2 if model == "centroid" else data.crop_steps
+    steps = data.steps // 2 if model == "centroid" else data.steps
     value["trainer_config"] |= {
         "train_steps_per_epoch": steps // 12,
         "max_epochs": 12,

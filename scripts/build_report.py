@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from posewright import door
+from posewright.provenance import beside, recording
 from posewright.report.build import build_report
 
 
@@ -17,15 +18,21 @@ def main() -> None:
     words.add_argument("--types", type=door.mapping, default={}, metavar="JSON", help="method -> its type")
     words.add_argument("--out", type=Path, required=True, help="the page")
     given = words.parse_args()
-    build_report(
-        results=given.results,
-        side=given.side,
-        status=given.status,
-        store=given.store,
-        title=given.title,
-        out=given.out,
-        types=given.types,
-    )
+    inputs = [
+        given.results / "comparison" / given.side / "summary.json",
+        *sorted(given.results.glob(f"evaluation/*/*/{given.side}/metrics.json")),
+        *([given.status] if given.status else []),
+    ]
+    with recording(beside(given.out), "build_report", inputs=inputs, params={"side": given.side, "types": given.types}):
+        build_report(
+            results=given.results,
+            side=given.side,
+            status=given.status,
+            store=given.store,
+            title=given.title,
+            out=given.out,
+            types=given.types,
+        )
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from pathlib import Path
 from posewright import door
 from posewright.check import check_inputs
 from posewright.config.project import load_project
+from posewright.provenance import beside, recording
 
 
 def main() -> None:
@@ -15,7 +16,10 @@ def main() -> None:
     words.add_argument("--groups", type=Path, metavar="TSV", help="table that remembers the groups of the split")
     words.add_argument("--out", type=Path, required=True, help="check.json: what was found, in numbers")
     given = words.parse_args()
-    check_inputs(load_project(given.project), given.dataset, given.out, given.groups)
+    project = load_project(given.project)
+    labels = [Path(file.path) for file in project.datasets[given.dataset].files]
+    with recording(beside(given.out), "check_inputs", labels=labels, params={"project": given.project}):
+        check_inputs(project, given.dataset, given.out, given.groups)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from posewright import door
 from posewright.evaluation.compare import compare_methods
+from posewright.provenance import NAME, recording
 
 
 def main() -> None:
@@ -13,7 +14,9 @@ def main() -> None:
     words.add_argument("--settings", type=door.mapping, required=True, metavar="JSON", help="metric, margin, families")
     words.add_argument("--out", type=Path, required=True, help="folder for summary.json and the two tables")
     given = words.parse_args()
-    compare_methods(evaluations=given.evaluations, settings=given.settings, out=given.out)
+    inputs = [folder / "metrics.json" for folder in given.evaluations]
+    with recording(given.out / NAME, "compare_methods", inputs=inputs, params=given.settings):
+        compare_methods(evaluations=given.evaluations, settings=given.settings, out=given.out)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from posewright import door
 from posewright.evaluation.learning_curve import compare_parts
+from posewright.provenance import NAME, recording
 
 
 def main() -> None:
@@ -13,7 +14,9 @@ def main() -> None:
     words.add_argument("--settings", type=door.mapping, required=True, metavar="JSON", help="the compare section")
     words.add_argument("--out", type=Path, required=True, help="folder for summary.json and points.parquet")
     given = words.parse_args()
-    compare_parts(evaluations=given.evaluations, settings=given.settings, out=given.out)
+    inputs = [folder / "metrics.json" for folder in given.evaluations]
+    with recording(given.out / NAME, "compare_parts", inputs=inputs, params=given.settings):
+        compare_parts(evaluations=given.evaluations, settings=given.settings, out=given.out)
 
 
 if __name__ == "__main__":

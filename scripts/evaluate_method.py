@@ -5,13 +5,15 @@ from pathlib import Path
 
 from posewright import door
 from posewright.evaluation.evaluate import evaluate_method
+from posewright.evaluation.released import opened
 from posewright.prediction.checkpoints import require_checkpoints
+from posewright.provenance import NAME, recording
 
 
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--method", required=True, help="the method's name")
-    words.add_argument("--models", type=Path, nargs="+", default=[], help="its model folders, in any order")
+    words.add_argument("--models", type=Path, nargs="+", default=[], help="its model folders, or a release.json")
     words.add_argument("--predictions", type=Path, nargs="+", default=[], help="instead of models: files of poses")
     words.add_argument(
         "--checkpoints", type=door.mapping, default={}, metavar="JSON", help="model folder -> sha256 of its checkpoint"
@@ -29,22 +31,37 @@ def main() -> None:
     if bool(given.models) == bool(given.predictions):
         words.error("name either --models or --predictions")
     require_checkpoints(given.checkpoints)
-    evaluate_method(
-        method=given.method,
-        models=given.models,
-        split=given.split,
-        side=given.side,
-        store=given.store,
-        label_source=given.dataset["label_source"],
-        complete=given.dataset["complete"],
-        out=given.out,
-        options=given.options,
-        labels=given.labels,
-        thresholds=given.thresholds,
-        ledger=given.ledger,
-        files=given.dataset.get("files", ()),
-        predictions=given.predictions,
-    )
+    with (
+        opened(given.models, given.options) as (models, options),
+        recording(
+            given.out / NAME,
+            "evaluate_method",
+            inputs=[
+                *given.models,
+                *given.predictions,
+                given.split,
+                given.store,
+                *([given.thresholds] if given.thresholds else []),
+            ],
+            params={"method": given.method, "side": given.side, "dataset": given.dataset, "options": given.options},
+        ),
+    ):
+        evaluate_method(
+            method=given.method,
+            models=models,
+            split=given.split,
+            side=given.side,
+            store=given.store,
+            label_source=given.dataset["label_source"],
+            complete=given.dataset["complete"],
+            out=given.out,
+            options=options,
+            labels=given.labels,
+            thresholds=given.thresholds,
+            ledger=given.ledger,
+            files=given.dataset.get("files", ()),
+            predictions=given.predictions,
+        )
 
 
 if __name__ == "__main__":

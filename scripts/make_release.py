@@ -6,6 +6,7 @@ from pathlib import Path
 from posewright import door
 from posewright.prediction.checkpoints import require_checkpoints
 from posewright.prediction.release import import_release, make_release
+from posewright.provenance import NAME, recording
 from posewright.shapes import DecodeOptions
 
 
@@ -29,6 +30,17 @@ def main() -> None:
         "--gpu", type=int, default=0, help="GPUs that a prediction job gets here; with any, auto is torch"
     )
     given = words.parse_args()
+    with recording(
+        given.out.with_name(NAME),
+        "make_release",
+        inputs=[*given.models, *([given.thresholds] if given.thresholds else [])],
+        params={"name": given.name, "definition": given.definition, "settings": given.settings},
+    ):
+        release(given)
+
+
+def release(given: argparse.Namespace) -> None:
+    """Make the release that the words ask for."""
     if given.bundle is not None:
         made_of = given.definition
         import_release(given.name, made_of, given.bundle, made_of["sha256"], given.out, given.ledger)

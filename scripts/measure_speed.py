@@ -6,6 +6,7 @@ from pathlib import Path
 
 from posewright import door
 from posewright.evaluation.speed import Contestant, measure_speed
+from posewright.provenance import NAME, recording
 
 
 def main() -> None:
@@ -21,16 +22,18 @@ def main() -> None:
     words.add_argument("--work", type=Path, required=True, help="folder for unpacked releases")
     words.add_argument("--out", type=Path, required=True, help="folder for speed.json and rounds.parquet")
     given = words.parse_args()
-    measure_speed(
-        contestants=[Contestant(*one) for one in zip(given.methods, given.releases, given.scored, strict=True)],
-        split=given.split,
-        store=given.store,
-        videos=given.videos,
-        settings=given.settings,
-        threads=given.threads,
-        work=given.work,
-        out=given.out,
-    )
+    inputs = [*given.releases, given.split, given.store]
+    with recording(given.out / NAME, "measure_speed", inputs=inputs, params=given.settings):
+        measure_speed(
+            contestants=[Contestant(*one) for one in zip(given.methods, given.releases, given.scored, strict=True)],
+            split=given.split,
+            store=given.store,
+            videos=given.videos,
+            settings=given.settings,
+            threads=given.threads,
+            work=given.work,
+            out=given.out,
+        )
 
 
 if __name__ == "__main__":

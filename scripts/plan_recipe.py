@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from posewright import door
+from posewright.provenance import NAME, recording
 from posewright.training.recipe_plan import plan_recipe
 
 
@@ -17,13 +18,14 @@ def main() -> None:
     words.add_argument("--title", required=True, help="what the plan is of")
     words.add_argument("--out", type=Path, required=True, help="plan.json; plan.md is written beside it")
     given = words.parse_args()
-    plan_recipe(
-        split=given.split,
-        store=given.store,
-        is_complete=given.dataset["complete"],
-        title=given.title,
-        out=given.out,
-    )
+    with recording(given.out.with_name(NAME), "plan_recipe", inputs=[given.split, given.store], params=given.dataset):
+        plan_recipe(
+            split=given.split,
+            store=given.store,
+            is_complete=given.dataset["complete"],
+            title=given.title,
+            out=given.out,
+        )
 
 
 if __name__ == "__main__":

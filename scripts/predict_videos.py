@@ -6,6 +6,7 @@ from pathlib import Path
 
 from posewright import door
 from posewright.prediction.batch import predict_videos
+from posewright.provenance import NAME, recording
 from posewright.tracking.tracker import tracker_for
 
 
@@ -18,15 +19,17 @@ def main() -> None:
     words.add_argument("--published", type=Path, required=True, help="folder of the release's published videos")
     words.add_argument("--manifest", type=Path, required=True, help="JSON to write: where each video's product lies")
     given = words.parse_args()
-    predict_videos(
-        release=given.release,
-        videos=given.videos,
-        settings=given.settings,
-        work=given.work,
-        published=given.published,
-        manifest=given.manifest,
-        make_tracker=tracker_for,
-    )
+    # Each video carries its own record in its status; this one tells of the last job that predicted for the release.
+    with recording(given.published / NAME, "predict_videos", inputs=[given.release], params=given.settings):
+        predict_videos(
+            release=given.release,
+            videos=given.videos,
+            settings=given.settings,
+            work=given.work,
+            published=given.published,
+            manifest=given.manifest,
+            make_tracker=tracker_for,
+        )
 
 
 if __name__ == "__main__":

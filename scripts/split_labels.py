@@ -12,6 +12,7 @@ from posewright.labels.read import read_labels
 from posewright.labels.recordings import groups_of
 from posewright.labels.split import SIDES, split_labels, write_split
 from posewright.layout import read_rows
+from posewright.provenance import NAME, recording
 from posewright.samples.store import FrameStore
 
 
@@ -27,6 +28,19 @@ def main() -> None:
     given = words.parse_args()
     dataset = validate(DatasetConfig, given.dataset, "--dataset")
     settings = validate(SplitConfig, given.split, "--split")
+    with recording(
+        given.out / NAME,
+        "split_labels",
+        inputs=[path for path in (given.sheet, given.store) if path],
+        labels=[Path(file.path) for file in dataset.files],
+        params={"dataset": given.dataset, "split": given.split, "fold": given.fold},
+        seed=settings.seed,
+    ):
+        make_split(given, dataset, settings)
+
+
+def make_split(given: argparse.Namespace, dataset: DatasetConfig, settings: SplitConfig) -> None:
+    """Divide the labels as the words say."""
     labels = read_labels(**dataset.reading())
     rows = read_rows(given.sheet) if given.sheet else []
     remembered = recall_groups(given.groups, settings) if given.groups else {}

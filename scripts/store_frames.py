@@ -15,10 +15,23 @@ def main() -> None:
     words.add_argument("--index", type=Path, help="where to put a copy of store.json")
     words.add_argument("--if-missing", action="store_true", help="do nothing when the store is there")
     given = words.parse_args()
-    if not (given.if_missing and given.out.exists() and given.out.with_name("frames.u8").exists()):
-        store(given.dataset, given.out)
+    is_there = given.out.exists() and given.out.with_name("frames.u8").exists()
     if given.index is not None:
-        place(given.out, given.index)
+        store_and_record(given.dataset, given.out, given.index)
+    elif not (given.if_missing and is_there):
+        store(given.dataset, given.out)
+
+
+def store_and_record(dataset: dict[str, Any], out: Path, index: Path) -> None:
+    """Make the store, a copy of its index, and the record of that."""
+    from posewright.config.project import DatasetConfig
+    from posewright.config.sections import validate
+    from posewright.provenance import beside, recording
+
+    labels = [Path(file.path) for file in validate(DatasetConfig, dataset, "--dataset").files]
+    with recording(beside(index), "store_frames", labels=labels, params=dataset):
+        store(dataset, out)
+        place(out, index)
 
 
 def store(dataset: dict[str, Any], out: Path) -> None:

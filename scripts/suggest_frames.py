@@ -11,6 +11,7 @@ from posewright.evaluation.videos.suggest import Asked, suggest_frames
 from posewright.labels.memory import recall_groups
 from posewright.labels.read import read_labels
 from posewright.layout import read_rows
+from posewright.provenance import NAME, recording
 
 
 def main() -> None:
@@ -27,18 +28,25 @@ def main() -> None:
     given = words.parse_args()
     dataset = validate(DatasetConfig, given.dataset, "--dataset")
     split = validate(SplitConfig, given.split, "--split")
-    suggest_frames(
-        asked=Asked(
-            rows=[row for row in read_rows(given.sheet) if row.dataset in (None, given.name)],
-            releases=given.releases,
-            settings=validate(SuggestConfig, given.settings, "--settings"),
-        ),
-        labels=read_labels(**dataset.reading()) if dataset.files else None,
-        split=split,
-        remembered=recall_groups(given.groups, split) if given.groups else {},
-        store=given.store,
-        out=given.out,
-    )
+    with recording(
+        given.out.with_name(NAME),
+        "suggest_frames",
+        inputs=[given.sheet, *given.releases, *([given.store] if given.store else [])],
+        labels=[Path(file.path) for file in dataset.files],
+        params={"settings": given.settings, "split": given.split},
+    ):
+        suggest_frames(
+            asked=Asked(
+                rows=[row for row in read_rows(given.sheet) if row.dataset in (None, given.name)],
+                releases=given.releases,
+                settings=validate(SuggestConfig, given.settings, "--settings"),
+            ),
+            labels=read_labels(**dataset.reading()) if dataset.files else None,
+            split=split,
+            remembered=recall_groups(given.groups, split) if given.groups else {},
+            store=given.store,
+            out=given.out,
+        )
 
 
 if __name__ == "__main__":

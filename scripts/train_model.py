@@ -5,6 +5,8 @@ from pathlib import Path
 
 from posewright import door
 from posewright.config.recipe import load_recipe
+from posewright.labels.seen import marks_of_split
+from posewright.provenance import NAME, recording
 from posewright.training.epochs import with_epochs_of
 from posewright.training.train import train_model
 
@@ -22,15 +24,23 @@ def main() -> None:
     words.add_argument("--out", type=Path, required=True, help="the model folder")
     given = words.parse_args()
     recipe = load_recipe(given.recipe)
-    train_model(
-        recipe=recipe if given.epochs_of is None else with_epochs_of(recipe, given.epochs_of),
-        split=given.split,
-        store=given.store,
+    with recording(
+        given.out / NAME,
+        "train_model",
+        inputs=[given.split, given.store, *([given.plan] if given.plan else [])],
+        params={"recipe": given.recipe, "fold": given.fold},
         seed=given.seed,
-        work=given.work,
-        out=given.out,
-        plan=given.plan,
-    )
+    ) as record:
+        record.facts["seen"] = marks_of_split(given.split / "split.json")
+        record.effort = train_model(
+            recipe=recipe if given.epochs_of is None else with_epochs_of(recipe, given.epochs_of),
+            split=given.split,
+            store=given.store,
+            seed=given.seed,
+            work=given.work,
+            out=given.out,
+            plan=given.plan,
+        )
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from posewright.check_labels import file_facts, oddities
 from posewright.check_recipes import check_frame_sizes, check_methods, planned_recipes, recipe_notes, used_recipes
 from posewright.config.project import DatasetConfig, ProjectConfig
 from posewright.config.sheet import VideoRow
+from posewright.discretion import publishable
 from posewright.errors import InputError, nearest
 from posewright.files import write_json
 from posewright.findings import Findings
@@ -77,7 +78,7 @@ def check_inputs(project: ProjectConfig, dataset: str, out: Path, table: Path | 
     n_nodes, animals = (len(read[1].skeleton.nodes), most_animals(read[1])) if read else (None, None)
     facts["forecast"] = forecast(project.predict, dataset, rows, n_nodes, animals)
     findings.raise_if_any()
-    write_json(out, facts)
+    write_json(out, publishable(facts))
 
 
 def _rows(project: ProjectConfig, findings: Findings) -> list[VideoRow]:

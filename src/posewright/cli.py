@@ -1,14 +1,16 @@
-"""The console: ``posewright check | run | status | explain | predict | merge | export | init``."""
+"""The console: ``posewright check | run | status | explain | predict | merge | export | crate | init``."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from posewright import __version__, door
+from posewright.discretion import PRIVATE_VARIABLE
 from posewright.driving import drive
 from posewright.errors import InputError
 from posewright.files import read_json
@@ -61,6 +63,10 @@ def _command(arguments: Sequence[str] | None) -> int:
     merge.add_argument("--video-paths", type=Path, nargs="+", default=[], metavar="DIR", help="where videos lie")
     _add_predict(commands.add_parser("predict", help="predict videos with models or a bundle, without a project"))
 
+    crate = commands.add_parser("crate", help="describe results as an RO-Crate, to archive or publish them")
+    crate.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="results/<dataset>")
+    crate.add_argument("--config", type=Path, default=CONFIG, help="the project's config (default: %(default)s)")
+
     init = commands.add_parser("init", help="write a project folder to start from")
     init.add_argument("folder", type=Path)
 
@@ -79,6 +85,8 @@ def _command(arguments: Sequence[str] | None) -> int:
         return export_poses(given.folders, given.formats)
     if given.command == "merge":
         return merge_files(given.labels, given.corrected, given.out, given.video_paths)
+    if given.command == "crate":
+        return describe_results(given.folders, given.config)
     if given.command == "predict":
         return predict_files(given)
     return init_project(given.folder)
@@ -170,11 +178,23 @@ def merge_files(labels: Path, corrected: Sequence[Path], out: Path, video_paths:
     from posewright.labels.merge import merge_labels  # reads labels: heavy, and needed here only
 
     merged = merge_labels(labels, corrected, out, Places(video_paths))
-    print(
-        "\n".join(
-            [f"Written to {out}; no other file was changed. Name it under `labels` in the config.", *merged.lines()]
-        )
-    )
+    written = f"Written to {out}; no other file was changed. Name it under `labels` in the config."
+    print("\n".join([written, *merged.lines()]))
+    return 0
+
+
+def describe_results(folders: Sequence[Path], config: Path) -> int:
+    """Write an RO-Crate's description into folders of results; say which files were changed since they were made."""
+    from posewright.config.project import load_project
+    from posewright.crate import NAME, write_crate
+
+    if config.exists() and load_project(config).provenance.private:
+        os.environ[PRIVATE_VARIABLE] = "1"
+    for folder in folders:
+        changed = write_crate(folder)
+        print(f"{folder / NAME} describes the results.")
+        if changed:
+            print(f"Changed since they were made, as their records tell: {', '.join(changed)}")
     return 0
 
 

@@ -15,9 +15,9 @@ from posewright.config.project import load_project
 from posewright.config.stages import STAGE_VERSION
 from posewright.driving import config_of, project_of, snakemake_command, with_path
 from posewright.dry_run import PlannedJob, planned_jobs
-from posewright.files import read_json
 from posewright.layout import read_rows
 from posewright.modules import changed_modules
+from posewright.records import read_records
 
 _MOST = 6  #: names listed before the rest is counted
 _FLAGS = {
@@ -185,11 +185,12 @@ def _changed_code(project: Path, made_again: set[str]) -> dict[str, list[str]]:
     """Return stage -> modules whose code changed since one of its results was made that stays."""
     found: dict[str, set[str]] = defaultdict(set)
     digests: dict[str, bool] = {}
-    for path in (project / "results").rglob("*provenance.json"):
-        if str(path.relative_to(project)) in made_again:
+    results = project / "results"
+    artefacts = [one for folder in results.glob("*/") for one in read_records(folder, videos=False)]
+    for artefact in artefacts:
+        if made_again & {file.relative_to(project).as_posix() for file in artefact.files()}:
             continue
-        record = read_json(path)
-        recorded, stage = record.get("modules") or {}, record.get("stage")
+        recorded, stage = artefact.record.get("modules") or {}, artefact.record.get("stage")
         for name, digest in recorded.items():
             key = f"{name} {digest}"
             if key not in digests:

@@ -1,149 +1,167 @@
-"""Where an artefact comes from: inputs, settings, code, packages, machine and what it cost, as JSON beside it."""
+"""Where an artefact comes from: inputs, settings, code, packages, machine and what it cost, as JSON beside it.
+
+Every stage is recorded in one way: its script does the work inside `recording`, which writes the record when the work
+has ended well. Records tell of clocks and hosts, so nothing that is made depends on one, and rules need not declare
+them: for want of its record alone no split or model should be made again. ``posewright.records`` reads them back.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
-import platform
-import resource
-import subprocess
-import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from posewright.config.stages import STAGE_VERSION
-from posewright.files import write_json
+from posewright.discretion import publishable
+from posewright.effort import Effort, Stopwatch
+from posewright.files import file_digest, read_json, write_json
+from posewright.labels.digest import labels_digest
 from posewright.modules import loaded_modules
 from posewright.runs import RUN_VARIABLE
+from posewright.surroundings import git_commit, machine, package_versions
 
-PACKAGES = (
-    "posewright",
-    "av",
-    "h5py",
-    "lightning",
-    "numpy",
-    "openvino",
-    "pandas",
-    "pyarrow",
-    "pydantic",
-    "scipy",
-    "sleap-io",
-    "snakemake",
-    "torch",
-    "torchvision",
-)
+SCHEMA = 2
+NAME = "provenance.json"
+_CONTENT = {"split.json": "digest", "release.json": "digest", "model.json": "weights_sha256"}
+_SAMPLE = 1 << 16
 
 
-def write_provenance(
+@dataclass
+class Record:
+    """What is told of one artefact, from when the work on it begins.
+
+    Attributes:
+        stage: name of the rule.
+        inputs: path of each input -> its digest, see `digests`.
+        params: the settings that determined the result, JSON-able.
+        seed: of the run, None where chance plays no part.
+        facts: what only this stage can tell, under names of its own.
+        effort: what it cost, where the watch does not know all of it.
+        watch: measures what it costs.
+    """
+
+    stage: str
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    params: Any = None
+    seed: int | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    effort: Effort | None = None
+    watch: Stopwatch = field(default_factory=Stopwatch)
+
+    def to_json(self, outputs: Iterable[Path] = (), *, modules: bool = True) -> dict[str, Any]:
+        """Return the record; ``outputs`` are the artefact's files, told with their digests.
+
+        Without ``modules`` it leaves out the digests of the code, which take more room than all the rest.
+        """
+        effort = asdict(self.effort or self.watch.effort())
+        told = {
+            **self.facts,
+            "schema": SCHEMA,
+            "stage": self.stage,
+            "stage_version": STAGE_VERSION.get(self.stage),
+            "run": os.environ.get(RUN_VARIABLE),
+            "inputs": dict(self.inputs),
+            "outputs": {path.name: {"sha256": file_digest(path), "bytes": path.stat().st_size} for path in outputs},
+            "params": self.params,
+            "seed": self.seed,
+            "started": _stamp(effort.pop("started")),
+            "ended": _stamp(time.time()),
+            **{name: round(value, 3) for name, value in effort.items()},
+            "machine": machine(),
+            "packages": package_versions(),
+            "git_commit": git_commit(),
+            **({"modules": loaded_modules()} if modules else {}),
+        }
+        return dict(publishable(told))
+
+
+@contextmanager
+def recording(
     path: Path,
-    *,
     stage: str,
-    inputs: Mapping[str, str],
-    params: Any,
-    seed: int | None,
-    started: float,
-    extra: Mapping[str, Any] | None = None,
-) -> None:
-    """Write the record of one finished stage.
+    *,
+    inputs: Iterable[Path] = (),
+    labels: Iterable[Path] = (),
+    params: Any = None,
+    seed: int | None = None,
+) -> Iterator[Record]:
+    """Do the work of a stage inside this; when it ends well, its record is written.
 
     Args:
-        path: the JSON file to write.
+        path: where the record belongs, ``NAME`` in the folder of what is made, or `beside` a file.
         stage: name of the rule.
-        inputs: name of each input -> its content digest.
-        params: the settings that determined the result, JSON-able.
-        seed: seed of the run, None where chance plays no part.
-        started: ``time.time()`` when the work began.
-        extra: further facts of the stage (resumes, steps …), kept under their own names.
+        inputs: files and folders it is made of.
+        labels: label files it is made of.
+        params: the settings that determine the result, JSON-able.
+        seed: of the run, None where chance plays no part.
+
+    Yields:
+        The record, for facts of the stage's own.
     """
-    now = time.time()
-    record = {
-        "schema": 1,
-        "stage": stage,
-        "stage_version": STAGE_VERSION.get(stage),
-        "run": os.environ.get(RUN_VARIABLE),
-        "inputs": dict(inputs),
-        "params": params,
-        "seed": seed,
-        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
-        "wall_s": round(now - started, 3),
-        "cpu_s": round(sum(_usage(field) for field in ("ru_utime", "ru_stime")), 3),
-        "peak_memory_mb": round(peak_memory_mb(), 1),
-        "machine": machine(),
-        "packages": package_versions(),
-        "modules": loaded_modules(),
-        "git_commit": git_commit(),
-    }
-    write_json(path, {**(extra or {}), **record})
+    if int(os.environ.get("LOCAL_RANK") or 0) > 0:  # one of several processes of a training: the first one tells
+        yield Record(stage)
+        return
+    path.unlink(missing_ok=True)  # it tells of what is about to be replaced
+    told = {**digests(inputs), **{path.as_posix(): f"content:{labels_digest(path)}" for path in labels}}
+    record = Record(stage, told, params, seed, watch=Stopwatch(of_process=True))
+    yield record
+    write_json(path, record.to_json(recorded_files(path)))
 
 
-def machine() -> dict[str, Any]:
-    """Return host, system, processor count and device as this process sees them."""
-    return {
-        "host": platform.node(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "processor": platform.machine(),
-        "cpus": os.cpu_count(),
-        "device": device(),
-        "cuda": cuda(),
-        "slurm_job": os.environ.get("SLURM_JOB_ID"),
-    }
+def beside(file: Path) -> Path:
+    """Return where the record of a single file belongs, which shares its folder with others."""
+    return file.with_name(f"{file.stem}.{NAME}")
 
 
-def device() -> str:
-    """Return the name of the GPU that torch sees, else ``cpu``; torch is only asked where it is loaded anyway."""
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        return str(torch.cuda.get_device_name())
-    return "cpu"
+def recorded_files(record: Path) -> list[Path]:
+    """Return the files that a record tells of; hidden ones are unfinished."""
+    name = record.name.removesuffix(NAME).removesuffix(".")
+    found = record.parent.glob(f"{name}.*" if name else "[!.]*")
+    return sorted(path for path in found if path.is_file() and path != record)
 
 
-def cuda() -> str | None:
-    """Return the CUDA version that torch was built for; torch is only asked where it is loaded anyway."""
-    torch = sys.modules.get("torch")
-    return None if torch is None else torch.version.cuda
+def digests(inputs: Iterable[Path]) -> dict[str, str]:
+    """Return path -> digest of each input; one that is not there has none.
+
+    ``content:`` is the digest that a file states of its content, ``sha256:`` that of its bytes; a folder is told by the
+    file in it that states its content.
+    """
+    return {path.as_posix(): _digest(path) for path in inputs}
 
 
-def package_versions() -> dict[str, str]:
-    """Return the installed versions of the packages that can change a result."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-@cache
-def git_commit() -> str | None:
-    """Return the commit of this checkout, with ``+changes`` when files differ from it; None outside git."""
-    folder = Path(__file__).parent
+def sampled_digest(path: Path) -> str:
+    """Return a digest of a large file's size, begin, middle and end, 64 KiB each; a folder's of its files' names."""
     try:
-        commit = _git(folder, "rev-parse", "HEAD")
-        changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return f"{commit}+changes" if changed else commit
+        if path.is_dir():
+            return "names:" + hashlib.sha256("\0".join(sorted(os.listdir(path))).encode()).hexdigest()
+        size = path.stat().st_size
+        digest = hashlib.sha256(str(size).encode())
+        with path.open("rb") as stream:
+            for place in (0, max(0, size // 2 - _SAMPLE // 2), max(0, size - _SAMPLE)):
+                stream.seek(place)
+                digest.update(stream.read(_SAMPLE))
+    except OSError:
+        return "none"
+    return f"sampled:{digest.hexdigest()}"
 
 
-def _git(folder: Path, *words: str) -> str:
-    done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+def _stamp(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
-def _usage(field: str) -> float:
-    """Return a figure of this process and of the children it has waited for, added."""
-    return sum(
-        float(getattr(resource.getrusage(who), field)) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
-
-
-def peak_memory_mb() -> float:
-    """Return the largest resident memory of this process so far."""
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return kilobytes / (1024.0 * 1024.0 if sys.platform == "darwin" else 1024.0)  # macOS counts bytes
+def _digest(path: Path) -> str:
+    if path.is_dir():
+        path = next((path / name for name in _CONTENT if (path / name).is_file()), path)
+    if not path.is_file():
+        return "none"
+    if path.name in _CONTENT:
+        stated = read_json(path).get(_CONTENT[path.name])
+        if stated:
+            return f"content:{stated}"
+    return f"sha256:{file_digest(path)}"

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from posewright.discretion import publishable
 from posewright.files import write_json
 from posewright.runs import Run
 from posewright.status import failed_fraction, read_status
@@ -40,7 +41,7 @@ def write_summary(path: Path, run: Run, table: Path, *, is_finished: bool) -> No
             "wall_s": round(now - run.started, 1),
             "videos": dict(sorted(Counter(row["state"] for row in rows).items())),
             "failed_fraction": round(failed_fraction(rows), 6),
-            "not_ok": [_named(row) for row in rows if row["state"] not in ("ok", "excluded")],
+            "not_ok": [publishable(_named(row)) for row in rows if row["state"] not in ("ok", "excluded")],
             "failed_attempts": _failed_attempts(Path(run.log)),  # of the machine; a retry may have mended them
             "log": f".snakemake/log/{Path(run.log).name}",
         },

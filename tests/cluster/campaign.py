@@ -122,7 +122,7 @@ def _torment(campaign: Campaign, deadline_s: float) -> tuple[Told, int]:
 def _start_on_cluster(campaign: Campaign) -> subprocess.Popen[bytes]:
     quick = ["--slurm-init-seconds-before-status-checks", "3", "--latency-wait", "10", "--jobs", str(campaign.jobs)]
     path = f"{counted(campaign.cluster / 'commands')}{os.pathsep}{os.environ['PATH']}"
-    return _start(campaign.cluster, ["--profile", "slurm", *quick], {**os.environ, "PATH": path, ASK_VARIABLE: "2"})
+    return _start(campaign.cluster, ["--profile", "slurm", *quick], {**os.environ, "PATH": path, ASK_VARIABLE: "1"})
 
 
 def _start(folder: Path, words: Sequence[str], environment: Any) -> subprocess.Popen[bytes]:
@@ -150,7 +150,7 @@ def main() -> int:
     words.add_argument("--odd", type=int, default=8, help="videos with odd names")
     words.add_argument("--releases", type=int, default=2)
     words.add_argument("--batch", type=int, default=20)
-    words.add_argument("--steps", type=int, default=60, help="steps of each training")
+    words.add_argument("--steps", type=int, default=100, help="steps of each training")
     words.add_argument("--job-kills", type=int, default=10)
     words.add_argument("--driver-kills", type=int, default=2)
     words.add_argument("--node-down", action="store_true")

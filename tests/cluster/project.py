@@ -45,12 +45,12 @@ ODD_NAMES = (  # good videos with names that break what does not quote
 class Spec:
     """How big the project is, how long its trainings are, and how many of its videos the cluster gets (None: all)."""
 
-    videos: int = 12
+    videos: int = 8
     broken: int = 2
     odd: int = 2
     releases: int = 1
     batch: int = 4
-    steps: int = 10
+    steps: int = 100
     seed: int = 0
     taken: int | None = None
 

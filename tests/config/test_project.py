@@ -67,7 +67,7 @@ def test_all_unknown_keys_are_named_at_once_with_the_nearest() -> None:
         ({"datasets": {}}, "there is no dataset"),
         ({"methods": {"m": {"type": "topdown", "recipes": ["centroid"]}}}, "is made of 2, found 1"),
         ({"methods": {"m": {"type": "bottomup", "recipes": ["bottomup"]}}}, "there is no recipe 'bottomup'"),
-        ({"methods": {"m": {"type": "bottomup"}}}, "either recipes (to train), models (trained already)"),
+        ({"methods": {"m": {"type": "bottomup"}}}, "either recipes (to train), or models or a release"),
         (
             {"predict": {"also_write": ["nwb", "coco", "dlc_csv"]}},
             "ask for 7 files a video with status.json, at most 6",

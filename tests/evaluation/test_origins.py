@@ -11,8 +11,9 @@ import sleap_io
 
 from posewright.evaluation.compare import compare_methods
 from posewright.evaluation.origins import corrected_instances, training_overlap
-from posewright.files import read_json
+from posewright.files import read_json, write_json
 from posewright.labels.read import read_side
+from posewright.labels.seen import marks_of_models, marks_of_split
 from posewright.labels.write import write_labels
 
 SETTINGS = {"primary": "pck_5px", "margin": 0.02, "baseline": None, "confidence": 0.95}
@@ -30,6 +31,25 @@ def test_overlap_with_training_labels(make_truth: Any, tmp_path: Path) -> None:
     assert training_overlap([{}], "digest", truth, [])["status"] == "separate"
     assert training_overlap([{"split_digest": "digest"}], "digest", truth, None)["status"] == "separate"
     assert training_overlap([{"split_digest": "other"}], "digest", truth, None)["status"] == "unknown"
+
+
+def test_models_of_another_split_tell_what_they_have_seen(make_truth: Any, tmp_path: Path) -> None:
+    """The records of a release's models stand in one file of its bundle; validation frames have chosen the weights."""
+    truth = make_truth(n_videos=2, n_frames=6)
+    first, second = truth.frames[0], truth.frames[1]
+    units = [[first.video, first.frame, "g", "train"], [second.video, second.frame, "g", "val"]]
+    paths = [f"Z:\\elsewhere\\{video.base_name}" for video in truth.videos]
+    write_json(tmp_path / "split.json", {"videos": paths, "units": units})
+    record = {"seen": marks_of_split(tmp_path / "split.json")}
+    model = tmp_path / "bundle" / "0_instance"
+    model.mkdir(parents=True)
+    assert marks_of_models([model], "val") is None
+    write_json(tmp_path / "bundle" / "provenance.json", {"models": {"0_instance": record}})
+    for side, shared in (("val", 1), ("test", 2)):
+        found = training_overlap([{"split_digest": "other"}], "digest", truth, None, marks_of_models([model], side))
+        assert (found["status"], found["frames"]) == ("contaminated", shared)
+    others = truth.only([(1, 2), (1, 3)])
+    assert training_overlap([{}], "digest", others, None, marks_of_models([model], "test"))["status"] == "separate"
 
 
 def test_a_contaminated_or_unknown_method_is_not_ranked(

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from posewright.errors import Interrupted, OutOfTime
-from posewright.files import read_json
+from posewright.files import file_digest, read_json
 from posewright.lease import STALE_VARIABLE
 from posewright.prediction.batch import predict_videos, video_key
 from posewright.prediction.contracts import Estimator
@@ -123,8 +123,12 @@ def test_published_files_are_whole_and_named(project: Project, rows: list[dict[s
     assert sorted(os.listdir(out)) == FILES
     status = read_json(out / "status.json")
     expected = {"schema", "video", "release", "state", "reason", "message", "frames_expected", "frames_decoded"}
-    assert set(status) == expected | {"frames_predicted", "frames_missing", "attempts", "key"}
+    assert set(status) == expected | {"frames_predicted", "frames_missing", "attempts", "key", "provenance"}
     assert (status["video"], status["release"], status["state"]) == ("a", "dev-dots", "ok")
+    record = status["provenance"]
+    assert record["outputs"]["poses.parquet"]["sha256"] == file_digest(out / "poses.parquet")
+    assert record["inputs"]["dev-dots.posewright"] == f"content:{read_json(project.release)['digest']}"
+    assert record["params"]["video"]["path"] in record["inputs"] and record["wall_s"] > 0.0
     assert os.path.samefile(out / "poses.parquet", product / "poses.parquet")
     assert not os.path.samefile(out / "poses.slp", product / "poses.slp")  # people save into it
     assert (out / "poses.slp").read_bytes() == (product / "poses.slp").read_bytes()

@@ -10,6 +10,8 @@ import pytest
 
 from posewright.config.recipe import Recipe, load_recipe
 from posewright.door import INTERRUPTED
+from posewright.files import read_json
+from posewright.provenance import NAME
 
 from .processes import Training, assert_same_training
 from .small import SWINT, UNET, make_small_data, small_recipe, train
@@ -60,6 +62,9 @@ def check_killed(data: Path, tmp_path: Path, tried: Recipe, kills: list[tuple[si
         assert not (out / "model.json").exists()
     assert "goes on from step " in Training(data, tried, work, out).finish()
     assert_same_training(train(data, tried, tmp_path / "whole"), out)
+    record = read_json(out / NAME)
+    killed = [number for number, _, _ in kills].count(signal.SIGKILL)
+    assert (record["attempts"], record["resumes"], record["untold"]) == (len(kills) + 1, len(kills), killed)
     with (out / "training_log.csv").open() as stream:
         seconds = [float(row["seconds"]) for row in csv.DictReader(stream)]
     assert seconds == sorted(seconds)  # a budget of minutes counts those of interrupted runs

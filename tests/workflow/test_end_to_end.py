@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import platform
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,12 @@ import pytest
 import sleap_io
 import yaml
 
+from posewright.config.stages import STAGE_VERSION
+from posewright.crate import write_crate
+from posewright.discretion import PRIVATE_VARIABLE
+from posewright.files import file_digest
 from posewright.prediction.poses import read_poses
+from posewright.records import read_records
 from posewright.shapes import Size
 from posewright.synthetic.dataset import make_dataset
 from posewright.synthetic.spec import ArenaSpec
@@ -40,7 +46,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
     make_dataset(arena, project.folder / "data")
     sheet = project.folder / "data" / "videos.tsv"
     head = sheet.read_text().splitlines()[0].split("\t")
-    sheet.write_text(sheet.read_text() + "\t".join(["gone", "videos/gone.mp4"] + [""] * (len(head) - 2)) + "\n")
+    rows = sheet.read_text() + "\t".join(["gone", "videos/gone.mp4"] + [""] * (len(head) - 2)) + "\n"
+    sheet.write_text(rows.replace("videos/", f"{project.folder}/data/videos/"))
     for name in RECIPES:
         recipe = yaml.safe_load((ROOT / "config" / "recipes" / "demo" / f"{name}.yaml").read_text())
         recipe["posewright"] = {"max_steps": 20}
@@ -55,11 +62,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
             "methods": {
                 "topdown": {"type": "topdown", "recipes": ["centroid", "centered_instance"]},
                 "bottomup": {"type": "bottomup", "recipes": ["bottomup"]},
+                "frozen": {"type": "bottomup", "release": "first"},
             },
+            "releases": {"first": {"method": "bottomup"}},
             "videos": "data/videos.tsv",
             "speed": {"seconds": 0.1},
             "learning_curve": {"percent": [50]},
             "predict": {"releases": ["dev-topdown", "dev-bottomup"], "batch": {"count": 3}, "max_failed_fraction": 0.5},
+            "provenance": {"private": True},
         },
     )
     done = project.snakemake("--show-failed-logs")
@@ -95,6 +105,20 @@ def test_the_slp_file_holds_the_instances_of_the_table(made: Project) -> None:
     table = read_poses(folder / "poses.parquet")
     labels = sleap_io.load_slp(str(folder / "poses.slp"), open_videos=False)
     assert sum(len(frame.instances) for frame in labels) == len(table[["frame", "instance"]].drop_duplicates())
+
+
+def test_a_release_is_compared_and_scores_as_the_method_it_was_made_of(made: Project) -> None:
+    results = made.folder / "results" / "synthetic"
+    scores = {
+        method: json.loads((results / f"evaluation/{method}/fold0_seed0/val/metrics.json").read_text())
+        for method in ("frozen", "bottomup")
+    }
+    assert scores["frozen"]["training_data"]["status"] == "separate"
+    assert scores["frozen"]["thresholds"]["source"] == "release"
+    for key in ("counts", "oks", "pck", "distance_px"):
+        assert scores["frozen"][key] == scores["bottomup"][key]
+    pairs = pd.read_parquet(results / "comparison/val/pairs.parquet")
+    assert {"frozen", "topdown"} in [{a, b} for a, b in zip(pairs["method_a"], pairs["method_b"], strict=True)]
 
 
 def test_final_scores_the_test_frames_with_the_same_models(made: Project) -> None:
@@ -137,6 +161,38 @@ def test_logs_and_benchmarks_of_every_stage_are_there(made: Project) -> None:
         scripts = {path.stem for path in (ROOT / "scripts").glob("*.py")}
         assert scripts - ON_REQUEST <= found <= scripts, kind
     assert all(path.read_text() for path in (made.folder / "benchmarks").rglob("*.tsv"))
+
+
+def test_every_artefact_has_its_record_and_a_row_in_the_table(made: Project) -> None:
+    results = made.folder / "results"
+    with (results / "provenance.tsv").open(newline="") as stream:
+        rows = {row["artefact"]: row for row in csv.DictReader(stream, delimiter="\t")}
+    stages = {row["stage"] for row in rows.values()}
+    assert stages == set(STAGE_VERSION) - {"publish_video", "collect_status", "suggest_frames"}
+    assert {f"videos/{path.parent.parent.name}/{path.parent.name}" for path in results.rglob("status.json")} < set(rows)
+    for artefact in read_records(results / "synthetic"):
+        outputs = artefact.record["outputs"]
+        assert artefact.name in rows and (outputs or artefact.record["stage"] == "predict_videos")
+        for path in artefact.files():
+            assert path.name not in outputs or outputs[path.name]["sha256"] == file_digest(path), path
+
+
+def test_a_private_project_names_no_host_and_no_place(made: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Videos were given by absolute paths; a crate is part of what is published."""
+    monkeypatch.setenv(PRIVATE_VARIABLE, "1")
+    monkeypatch.chdir(made.folder)
+    assert write_crate(Path("results/synthetic")) == []
+    kept = [str(made.folder), made.folder.parent.name, f"{Path.home()}/", platform.node()]
+    for path in sorted(Path("results").rglob("*")):
+        if not path.is_file():
+            continue
+        text = path.read_bytes().decode("latin-1")
+        if path.suffix == ".parquet":
+            text = pd.read_parquet(path).to_csv()
+        if path.suffix == ".slp":
+            labels = sleap_io.load_slp(str(path), open_videos=False)
+            text += " ".join(str(video.filename) for video in labels.videos)
+        assert not [word for word in kept if word in text], path
 
 
 def test_a_script_works_by_hand(made: Project, tmp_path: Path) -> None:

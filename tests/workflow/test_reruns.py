@@ -125,7 +125,9 @@ def test_videos_touched_or_archived_away_redo_nothing(finished: Project) -> None
 def test_more_labels_make_new_working_models_and_leave_releases_and_their_poses(finished: Project) -> None:
     frozen = {"flies-2026": {"method": "topdown", "fold": 0, "seed": 0}}
     releases = ["dev-topdown", "flies-2026"]
-    finished.change_config(releases=frozen, predict={**finished.config["predict"], "releases": releases})
+    methods = {**finished.config["methods"], "last": {"type": "topdown", "release": "flies-2026"}}
+    predict = {**finished.config["predict"], "releases": releases}
+    finished.change_config(releases=frozen, predict=predict, methods=methods)
     finished.run()
     results = finished.folder / "results/flies"
     working = results / "models/instance/fold0_seed0/model.json"
@@ -133,10 +135,14 @@ def test_more_labels_make_new_working_models_and_leave_releases_and_their_poses(
     before, trained = {path: (file_digest(path), path.stat().st_mtime_ns) for path in kept}, working.stat().st_mtime_ns
     assert len(kept) == 1 + 5 * 4
     write_label_file(finished.folder / "labels.slp", n_frames=50)  # 10 more in each of two videos
+    jobs = finished.dry_run().jobs
+    assert {"evaluate_method[flies last 0 0 val]", "evaluate_method[flies topdown 0 0 val]"} < set(jobs)
     finished.run()
     assert working.stat().st_mtime_ns > trained
     assert {path: (file_digest(path), path.stat().st_mtime_ns) for path in kept} == before
     assert finished.dry_run().nothing
+    on_test = {f"evaluate_method[flies {method} 0 0 test]" for method in ("last", "topdown", "bottomup")}
+    assert set(finished.dry_run("final").jobs) == {*on_test, "compare_methods[flies test]", "build_report[flies final]"}
 
 
 def test_labels_saved_again_redo_nothing(finished: Project) -> None:

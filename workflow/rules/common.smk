@@ -9,10 +9,12 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from posewright.config.stages import STAGE_VERSION
+from posewright.discretion import PRIVATE_VARIABLE
 from posewright.errors import InputError
 from posewright.files import canonical_json
 from posewright.layout import curve_file, groups_file, plan_file, release_file, speed_file
 from posewright.plan import Plan
+from posewright.records import write_table
 from posewright.runs import begin_run, leftover_hint
 from posewright.site import Site, growing
 from posewright.status import failed_fraction, read_status, summary
@@ -28,10 +30,13 @@ def stated(call, *words):
 
 
 PLAN = stated(Plan.load, config)
+if PLAN.project.provenance.private:
+    os.environ[PRIVATE_VARIABLE] = "1"  # for the scripts; a param would make everything run again
 SITE = stated(Site.load, Path("config/site.yaml"))
 WORK = PLAN.project.work_dir
 STATUS = "results/status.tsv"
 SUMMARY = "results/summary.json"
+RECORDS = "results/provenance.tsv"
 SIDE_OF_PAGE = {"index": "val", "final": "test"}
 
 # Scripts are found from any working directory, and run by the Python that runs the workflow, activated or not. Under
@@ -225,9 +230,10 @@ def start_run(log):
 
 
 def end_run(is_finished):
-    """Forget the run and leave one file that says how it ended."""
+    """Forget the run, leave one file that says how it ended, and one table of where everything comes from."""
     RUN.end(Path())
     write_summary(Path(SUMMARY), RUN, Path(STATUS), is_finished=is_finished)
+    write_table(Path("results"), PLAN.project.datasets, Path(RECORDS))
     fault = notify(SITE.notify, Path(SUMMARY))
     if fault:
         logger.warning(fault)

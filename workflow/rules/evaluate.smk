@@ -11,6 +11,7 @@ rule evaluate_method:
         store="results/{dataset}/store.json",
         # Thresholds are tuned on validation frames, and used unchanged on test frames.
         thresholds=lambda w: thresholds(w.dataset, w.method, w.fold, w.seed) if w.side == "test" else [],
+        release=lambda w: PLAN.methods.release_files(w.dataset, w.method),
     output:
         metrics="results/{dataset}/evaluation/{method}/fold{fold}_seed{seed}/{side}/metrics.json",
         others=multiext(
@@ -38,7 +39,7 @@ rule evaluate_method:
         options=lambda w: PLAN.methods.evaluation_options(w.method),
         files=untracked(lambda w: PLAN.labels.files(w.dataset)),
         thresholds=lambda w, input: ["--thresholds", str(input.thresholds)] if input.thresholds else [],
-        poses=lambda w, input: PLAN.methods.source_words(w.method, folders(input.models)),
+        poses=lambda w, input: PLAN.methods.source_words(w.method, folders(input.models) or list(input.release)),
         checkpoints=lambda w: PLAN.methods.checkpoint_words(w.method),
         split=subpath(input.split, parent=True),
         ledger=untracked(lambda w: f"results/{w.dataset}/evaluation/ledger.tsv"),

@@ -159,6 +159,8 @@ class MethodConfig(Section):
     predictions: Texts | None = None
     """Instead of recipes: files with poses that another program predicted, of any kind that label files may have; they
     are scored on the same frames, and predict no videos."""
+    release: str | None = None
+    """Instead of recipes: a declared release, as it was frozen; so an old one is compared with models of today."""
     trained_on: Texts | None = None
     """Label files such models were trained on, to find scored frames among them; `[]`: none of these; null: unknown."""
     trials: Count | None = None
@@ -168,11 +170,11 @@ class MethodConfig(Section):
     def _check(self) -> Self:
         if self.trained_on is not None and self.recipes is not None:
             raise ValueError("trained_on is said of models that come from elsewhere; recipes are trained on the split")
-        if [self.recipes, self.models, self.predictions].count(None) != 2:
-            raise ValueError("give either recipes (to train), models (trained already) or predictions (files of poses)")
-        if self.predictions is not None:
-            if not self.predictions:
-                raise ValueError("predictions names no file")
+        if [self.recipes, self.models, self.release, self.predictions].count(None) != 3:
+            raise ValueError("give either recipes (to train), or models or a release (trained already), or predictions")
+        if self.predictions is not None and not self.predictions:
+            raise ValueError("predictions names no file")
+        if self.release is not None or self.predictions is not None:
             return self
         given = len(self.recipes or self.models or ())
         needed = 2 if self.type.endswith("topdown") else 1
@@ -271,6 +273,14 @@ class PredictConfig(Section):
         return self
 
 
+class ProvenanceConfig(Section):
+    """What results tell of where they come from."""
+
+    private: bool = False
+    """Keep hosts and absolute paths out of all results, the paths of videos in `.slp` files too (SLEAP then asks where
+    they lie). For what is made from then on: nothing runs again for it."""
+
+
 class ProjectConfig(Section):
     """A project: what there is, what is compared, what is predicted."""
 
@@ -300,6 +310,8 @@ class ProjectConfig(Section):
     """Which frames are suggested to be labelled next."""
     behaviour: BehaviourConfig = BehaviourConfig()
     """Measures of behaviour, where two or more releases predict the videos."""
+    provenance: ProvenanceConfig = ProvenanceConfig()
+    """What results tell of where they come from."""
     work_dir: str = "work"
     """Folder for unfinished pieces, decoded frames and caches; may lie on a scratch disk."""
 
@@ -356,9 +368,12 @@ def _references(project: ProjectConfig, where: str) -> list[Problem]:
     for name, method in project.methods.items():
         for index, recipe in enumerate(method.recipes or ()):
             need(f"methods.{name}.recipes[{index}]", recipe, project.recipes, "recipe")
+        if method.release is not None:
+            need(f"methods.{name}.release", method.release, project.releases, "release")
     for name, release in project.releases.items():
         if release.method is not None:
-            need(f"releases.{name}.method", release.method, project.methods, "method")
+            trained = {name: method for name, method in project.methods.items() if method.release is None}
+            need(f"releases.{name}.method", release.method, trained, "method to freeze")
             if release.fold >= project.split.folds:
                 problems.append(
                     Problem(
@@ -377,7 +392,8 @@ def _references(project: ProjectConfig, where: str) -> list[Problem]:
         for name, release in project.releases.items()
         if release.method in files_only
     ]
-    releases = [*project.releases, *(WORKING + method for method in project.methods if method not in files_only)]
+    trained = [name for name, method in project.methods.items() if method.release is None and name not in files_only]
+    releases = [*project.releases, *(WORKING + name for name in trained)]
     for index, name in enumerate(project.predict.releases):
         need(f"predict.releases[{index}]", name, releases, "release")
     for index, seed in enumerate(project.learning_curve.seeds or ()):

@@ -27,6 +27,7 @@ from posewright.files import read_json, write_json
 from posewright.labels.digest import labels_digest
 from posewright.labels.model import LabelSet
 from posewright.labels.read import read_side
+from posewright.labels.seen import marks_of_models
 from posewright.labels.skeleton import Skeleton
 from posewright.labels.write import write_predictions
 from posewright.prediction.estimator import ModelEstimator, TopDownEstimator, load_estimator, surely_found
@@ -38,7 +39,7 @@ from posewright.shapes import DecodeOptions, PoseBatch
 
 _RUN = re.compile(r"fold(\d+)(?:_part\d+)?_seed(\d+)")
 _LABEL_SOURCES = ("human", "corrected", "model")  #: from the one to trust to the one that forbids a verdict
-_OWN_OPTIONS = ("backend", "threads", "batch", "sigma", "tuning", "oracle", "trials", "trained_on")
+_OWN_OPTIONS = ("backend", "threads", "batch", "sigma", "tuning", "oracle", "trials", "trained_on", "source")
 _TIMED_FRAMES = 64
 
 
@@ -74,7 +75,8 @@ def evaluate_method(
         complete: every animal in the labelled frames is labelled.
         out: folder ``<method>/fold<k>_seed<s>/<side>``.
         options: ``backend``, ``threads``, ``batch``, ``sigma``, ``tuning`` (see `Tuning`), ``oracle`` (whether to run
-            one; on validation frames if not said), ``trials``, ``trained_on``, and the fields of `DecodeOptions`.
+            one; on validation frames if not said), ``trials``, ``trained_on``, ``source`` (who fixed the
+            thresholds), and the fields of `DecodeOptions`.
         labels: the data set's own label files, which tell corrected labels from others.
         thresholds: ``thresholds.json`` of the same models on validation frames.
         ledger: table that remembers every look at the test set; only ``test`` is written to it.
@@ -130,7 +132,11 @@ def evaluate_method(
         "models_digest": weights,
         "thresholds": {name: chosen.get(name) for name in (*TUNED, "source", "objective")},
         "training_data": training_overlap(
-            [read_card(folder) for folder in models] or [{}], record.get("digest"), truth, options.get("trained_on")
+            [read_card(folder) for folder in models] or [{}],
+            record.get("digest"),
+            truth,
+            options.get("trained_on"),
+            marks_of_models(models, side) if models else None,
         ),
         "oracle": _oracle(estimator, truth, frames, evaluation, sigma, batch)
         if estimator is not None and options.get("oracle", side == "val")
@@ -169,7 +175,7 @@ def _readings(
     tried = tuning.readings(decode) if tuning else []
     chosen: dict[str, Any]
     if options.get("peak_threshold", "auto") != "auto":
-        chosen = fixed(decode, "config")
+        chosen = fixed(decode, options.get("source", "config"))
     elif thresholds is not None:
         told = read_json(thresholds)
         chosen = {**fixed(replace(decode, **read_thresholds(thresholds)), told["source"])}

@@ -7,7 +7,6 @@ enough of them (``comparison.md`` rules 3 and 4); steps are the same for every p
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -26,7 +25,6 @@ from posewright.evaluation.tables import write_table
 from posewright.evaluation.unit_metrics import Metric, metric_named
 from posewright.evaluation.verdicts import EQUAL_CONFIDENCE, MIN_UNITS, scope_words, units_words
 from posewright.files import write_json
-from posewright.provenance import write_provenance
 
 SCHEMA = 1
 WHOLE = 100  #: percent
@@ -57,7 +55,6 @@ def compare_parts(*, evaluations: Sequence[Path], settings: Mapping[str, Any], o
         settings: ``primary``, ``margin`` and ``confidence``, as in the config's section ``compare``.
         out: folder of the learning curve.
     """
-    started = time.time()
     parts = read_parts(evaluations)
     metric, confidence = metric_named(str(settings["primary"])), float(settings["confidence"])
     methods = sorted({run.method for runs in parts.values() for run in runs})
@@ -68,15 +65,6 @@ def compare_parts(*, evaluations: Sequence[Path], settings: Mapping[str, Any], o
         _gain(method, (fewer, more), parts, metric, settings) for method in methods for fewer, more in pairwise(parts)
     ]
     write_table(out / "points.parquet", pd.DataFrame(points, columns=POINT_SCHEMA.names), POINT_SCHEMA)
-    digests = {str(percent): str(runs[0].metrics["split"].get("digest")) for percent, runs in parts.items()}
-    write_provenance(
-        out / "provenance.json",
-        stage="compare_parts",
-        inputs=digests,
-        params=dict(settings),
-        seed=None,
-        started=started,
-    )
     whole = parts[WHOLE]
     write_json(
         out / "summary.json",

@@ -7,7 +7,7 @@ from nothing (rule 10).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from posewright.errors import InputError
 from posewright.labels.model import LabelSet
 from posewright.labels.read import read_labels
+from posewright.labels.seen import frame_mark
 
 SEPARATE, CONTAMINATED, UNKNOWN = "separate", "contaminated", "unknown"
 
@@ -26,6 +27,7 @@ def training_overlap(
     split_digest: str | None,
     truth: LabelSet,
     trained_on: Sequence[str] | None,
+    seen: Collection[str] | None = None,
 ) -> dict[str, Any]:
     """Return whether the models were trained on frames of ``truth``: status, number of shared frames, and how known.
 
@@ -34,16 +36,24 @@ def training_overlap(
         split_digest: of the split that ``truth`` is a side of.
         truth: the frames to score.
         trained_on: label files that foreign models were trained on; None if unknown.
+        seen: marks of the frames that the models have seen, as their records tell; None where they do not.
     """
     if split_digest is not None and all(card.get("split_digest") == split_digest for card in cards):
         return {"status": SEPARATE, "frames": 0, "known_by": "trained on the other side of this split"}
+    if trained_on is None and seen is not None:
+        shared = sum(frame_mark(truth.videos[one.video].base_name, one.frame) in seen for one in truth.frames)
+        return {
+            "status": CONTAMINATED if shared else SEPARATE,
+            "frames": shared,
+            "known_by": "the record of its training",
+        }
     if trained_on is None:
         return {"status": UNKNOWN, "frames": None, "known_by": "nobody says what it was trained on"}
     if not trained_on:
         return {"status": SEPARATE, "frames": 0, "known_by": "declared: trained on none of these recordings"}
     learnt = read_labels([Path(path) for path in trained_on])
-    seen = {(learnt.videos[frame.video].base_name, frame.frame) for frame in learnt.frames}
-    shared = sum((truth.videos[frame.video].base_name, frame.frame) in seen for frame in truth.frames)
+    known = {(learnt.videos[frame.video].base_name, frame.frame) for frame in learnt.frames}
+    shared = sum((truth.videos[frame.video].base_name, frame.frame) in known for frame in truth.frames)
     return {
         "status": CONTAMINATED if shared else SEPARATE,
         "frames": shared,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from posewright.discretion import publishable
 from posewright.errors import InputError
 from posewright.evaluation.scoring import METRICS_SCHEMA, Evaluation
 from posewright.evaluation.strata import in_stratum
@@ -78,7 +79,9 @@ def write_run(out: Path, evaluation: Evaluation, facts: Mapping[str, Any]) -> No
     """Write the two tables and ``metrics.json``, which holds the metrics and the ``facts`` of the run."""
     write_table(out / "instances.parquet", evaluation.instances, INSTANCE_SCHEMA)
     write_table(out / "keypoints.parquet", evaluation.keypoints, KEYPOINT_SCHEMA)
-    write_json(out / "metrics.json", {**evaluation.metrics, **facts})  # last: where it stands, the others stand
+    write_json(
+        out / "metrics.json", publishable({**evaluation.metrics, **facts})
+    )  # last: where it stands, the others stand
 
 
 def read_runs(folders: Sequence[Path]) -> list[Run]:

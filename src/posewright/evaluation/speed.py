@@ -28,9 +28,9 @@ from posewright.labels.read import read_side
 from posewright.prediction.bundle import read_manifest
 from posewright.prediction.release import Release, read_release
 from posewright.prediction.video import VideoTask
-from posewright.provenance import machine, write_provenance
 from posewright.samples.store import FrameStore
 from posewright.samples.video import VideoFault, source_of
+from posewright.surroundings import machine
 
 SCHEMA = 1
 _FRAMES = 32  #: of each stratum, at most: they are seen over and over
@@ -82,7 +82,6 @@ def measure_speed(
         work: folder in which releases are unpacked.
         out: folder of the results.
     """
-    started = time.time()
     sides = [read_side(split / f"{side}.slp") for side in ("train", "val")]  # rule 1: test frames are not looked at
     strata, left_out = frames_by_animals(sides, FrameStore(store))
     common = {
@@ -116,15 +115,6 @@ def measure_speed(
             print(f"round {number + 1}: {method} started up in {answer['start_up_s']:.2f} s", flush=True)
     table = pd.DataFrame(rows, columns=ROUND_SCHEMA.names)
     write_table(out / "rounds.parquet", table, ROUND_SCHEMA)
-    releases = {one.method: one.release.digest for one in contestants}
-    write_provenance(
-        out / "provenance.json",
-        stage="measure_speed",
-        inputs=releases,
-        params=dict(settings),
-        seed=None,
-        started=started,
-    )
     about = {
         "schema": SCHEMA,
         "machine": machine(),

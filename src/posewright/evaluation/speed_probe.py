@@ -20,8 +20,8 @@ from posewright.files import read_json, write_json
 from posewright.prediction.contracts import Estimator
 from posewright.prediction.estimator import load_estimator
 from posewright.prediction.release import read_release
-from posewright.provenance import peak_memory_mb
 from posewright.samples.store import FrameStore
+from posewright.surroundings import peak_memory_mb
 
 Images = NDArray[np.uint8]
 

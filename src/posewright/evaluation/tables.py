@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from posewright.discretion import publishable
 from posewright.evaluation.errors import error_classes, scales_px2
 from posewright.evaluation.frames import FrameMatch
 from posewright.evaluation.oks import Float, seen
@@ -85,7 +86,7 @@ def instance_table(
     rows = [
         {
             "video": frame.video,
-            "video_path": videos[frame.video].path,
+            "video_path": publishable(videos[frame.video].path),
             "frame": frame.frame,
             "unit": unit_of[frame.video, frame.frame],
             "n_animals": len(frame.truth),

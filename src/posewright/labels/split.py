@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
+from posewright.discretion import publishable
 from posewright.errors import InputError
 from posewright.files import digest_of, write_json
 from posewright.labels.model import LabelSet
@@ -171,7 +172,7 @@ def write_split(split: Split, folder: Path, looks: Mapping[str, Any] | None = No
             "groups": [
                 {"group": name, "side": side, "frames": frames} for name, (side, frames) in split.groups.items()
             ],
-            "videos": [video.path for video in split.train.videos],
+            "videos": [publishable(video.path) for video in split.train.videos],
             "units": [list(unit) for unit in split.units],
             "gap_frames": split.gap_frames,
             "gap_reason": split.gap_reason,

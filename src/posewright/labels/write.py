@@ -10,6 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from posewright.discretion import publishable
 from posewright.files import atomic_path
 from posewright.labels.model import LabelSet, VideoRef
 from posewright.labels.skeleton import Skeleton
@@ -137,12 +138,13 @@ def _video(video: VideoRef) -> Any:
     """Return the video under the user's own spelling, closed: writing labels never touches images."""
     import sleap_io
 
+    path = publishable(video.path)
     names = getattr(video.handle, "filename", None)
     if isinstance(names, list) and video.source is not None:
         root = video.source.as_posix()
-        names = [f"{video.path}{name.removeprefix(root)}" for name in names]
+        names = [f"{path}{name.removeprefix(root)}" for name in names]
         stored = {"type": "ImageVideo", "filename": names[0], "filenames": names}
         return sleap_io.Video(filename=names, backend_metadata=stored, open_backend=False)
     stored = {} if video.stored is None else {"shape": [*video.stored, 1]}
-    metadata = {"filename": video.path, **stored} if video.stored or "\\" in video.path else {}
-    return sleap_io.Video(filename=video.path, backend_metadata=metadata, open_backend=False)
+    metadata = {"filename": path, **stored} if video.stored or "\\" in path else {}
+    return sleap_io.Video(filename=path, backend_metadata=metadata, open_backend=False)

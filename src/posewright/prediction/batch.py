@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from posewright.config.stages import STAGE_VERSION
 from posewright.deadline import Deadline
+from posewright.discretion import publishable
 from posewright.files import digest_of, write_json
 from posewright.lease import Lease
 from posewright.prediction.contracts import Estimator, Tracker
@@ -22,6 +24,7 @@ from posewright.prediction.product import STATUS_NAME, Product, kept_files
 from posewright.prediction.release import Release, read_release
 from posewright.prediction.status import Status, read_status, write_status
 from posewright.prediction.video import VideoTask, predict_video
+from posewright.provenance import Record, sampled_digest
 
 SCHEMA = 1
 _KEEP = ("poses", "frames", "slp")
@@ -117,7 +120,7 @@ class _Batch:
         product = Product(self._products / key, key, files)
         status, how = self._bring(task, product)
         also = list(self._settings.get("also_write") or ())
-        write_formats(product.folder, also, task.path, key)
+        write_formats(product.folder, also, publishable(task.path), key)
         names = [*files, *(FORMATS[word][0] for word in also), STATUS_NAME]
         entry = {"key": key, "product": str(product.folder), "state": status.state, "files": names}
         return entry, how
@@ -137,6 +140,12 @@ class _Batch:
     def _predict(self, task: VideoTask, product: Product, attempts: int) -> tuple[Status, dict[str, Any]]:
         if self._estimator is None:
             self._estimator = self._open_estimator(self._release)
+        inputs = {self._release.bundle.name: f"content:{self._release.digest}"}
+        record = Record(
+            "predict_videos",
+            {**inputs, task.path: sampled_digest(Path(task.path))},
+            {"video": task.science(), "settings": dict(self._settings)},
+        )
         with product.filling() as folder:
             status, timings = predict_video(
                 task,
@@ -147,11 +156,13 @@ class _Batch:
                 with_slp="slp" in (self._settings.get("keep") or _KEEP),
                 before_each=partial(self._leave_if_out_of_time, task),
             )
-            status = status.with_attempts(attempts)
             for path in folder.iterdir():
                 if path.name not in product.files:
                     path.unlink()
-            write_status(folder / STATUS_NAME, status, product.key)
+            record.facts["timings"] = timings
+            record.effort = replace(record.watch.effort(), attempts=attempts, untold=0)
+            provenance = record.to_json(sorted(folder.iterdir()), modules=False)
+            write_status(folder / STATUS_NAME, status.told(attempts, provenance), product.key)
         self._n_predicted += 1
         return status, {"how": "predicted", **timings}
 

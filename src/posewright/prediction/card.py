@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from posewright.files import digest_of, read_json
-from posewright.provenance import git_commit, package_versions
+from posewright.surroundings import git_commit, package_versions
 
 _FINDS = {
     "centroid": "where each animal is",

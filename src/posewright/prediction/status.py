@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from posewright.discretion import publishable
 from posewright.files import read_json, write_json
 
 SCHEMA = 1
@@ -27,6 +28,7 @@ class Status:
         frames_predicted: frames the release was run on, with or without animals in them.
         frames_missing: first and last frame of each range that was expected and not decoded.
         attempts: how many times the video was tried.
+        provenance: the record of the prediction; a status written by an older version has none.
     """
 
     state: State
@@ -37,15 +39,16 @@ class Status:
     frames_predicted: int = 0
     frames_missing: tuple[tuple[int, int], ...] = ()
     attempts: int = 1
+    provenance: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
-    def with_attempts(self, attempts: int) -> Status:
-        """Return the same outcome of a later attempt."""
-        return replace(self, attempts=attempts)
+    def told(self, attempts: int, provenance: Mapping[str, Any]) -> Status:
+        """Return the same outcome of a later attempt, with its record."""
+        return replace(self, attempts=attempts, provenance=provenance)
 
 
 def write_status(path: Path, status: Status, key: str) -> None:
     """Write a product's ``status.json``; ``publish_video`` adds the names of video and release."""
-    write_json(path, {"schema": SCHEMA, "key": key, **asdict(status)})
+    write_json(path, publishable({"schema": SCHEMA, "key": key, **asdict(status)}))
 
 
 def read_status(path: Path) -> tuple[Status, str] | None:
@@ -53,7 +56,8 @@ def read_status(path: Path) -> tuple[Status, str] | None:
     try:
         value: dict[str, Any] = read_json(path)
         missing = tuple((int(first), int(last)) for first, last in value["frames_missing"])
-        fields = {name: value[name] for name in Status.__dataclass_fields__}
+        fields = {"provenance": {}, **value}
+        fields = {name: fields[name] for name in Status.__dataclass_fields__}
         return Status(**{**fields, "frames_missing": missing}), str(value["key"])
     except (FileNotFoundError, NotADirectoryError, KeyError, TypeError, ValueError):
         return None

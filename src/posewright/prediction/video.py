@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from posewright.discretion import publishable
 from posewright.errors import InputError
 from posewright.geometry import Transform, cut
 from posewright.prediction.ahead import ahead
@@ -118,7 +119,7 @@ def predict_video(
     ``before_each`` is called before each ``frames_at_once`` frames; what it raises ends the prediction.
     """
     started = time.monotonic()
-    record = SlpVideo(task.path)
+    record = SlpVideo(publishable(task.path))
     try:
         if task.exclude:
             status = Status("excluded", "excluded", "the sheet excludes this video")
@@ -126,7 +127,7 @@ def predict_video(
         else:
             source = source_of(Path(task.path))
             info = source.info()
-            record = slp_video(task.path, source, info, task.fps)
+            record = slp_video(publishable(task.path), source, info, task.fps)
             _require_roi_inside(task, info)
             status = _predict_frames(task, source, info, estimator, tracker, folder, frames_at_once, before_each)
     except VideoFault as fault:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from posewright.files import read_json
+from posewright.records import read_records
 
 _RUN = re.compile(r"fold(\d+)_seed(-?\d+)$")
 
@@ -84,7 +85,7 @@ class Results:
         models: sorted by recipe, fold and seed.
         splits: fold -> split.json.
         status: the dataset's rows of status.tsv; None if there is no such file.
-        provenance: path within the folder -> provenance.json beside an artefact.
+        provenance: place of an artefact within the folder -> its record; predicted videos have theirs in their status.
         missing: sentences about files that are absent or cannot be read.
     """
 
@@ -180,10 +181,7 @@ def gather(results: Path, side: str, status: Path | None) -> Results:
         models=tuple(_models(reader, results / "models")),
         splits=_splits(reader, results / "split"),
         status=None if status is None else _status(reader, status, results.name),
-        provenance={
-            str(path.parent.relative_to(results)): reader.json(path)
-            for path in sorted(results.rglob("provenance.json"))
-        },
+        provenance={artefact.name: reader.json(artefact.path) for artefact in read_records(results, videos=False)},
         missing=tuple(reader.missing),
     )
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from posewright.discretion import publishable
 from posewright.errors import InputError, InputProblems, Problem
 from posewright.files import atomic_path, read_json, write_text
 from posewright.samples.sources.base import Source, VideoFault, picture
@@ -67,7 +68,7 @@ def store_frames(labels: LabelSet, out: Path) -> None:
         "schema": SCHEMA,
         "pixels": PIXELS_NAME,
         "n_bytes": sum(entry.n_bytes for entry in entries.values()),
-        "videos": [video.path for video in labels.videos],
+        "videos": [publishable(video.path) for video in labels.videos],
         "columns": ["video", "frame", "offset", "height", "width", "channels"],
     }
     write_text(out, _index_text(index, entries))

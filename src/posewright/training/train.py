@@ -6,7 +6,6 @@ import gc
 import logging
 import math
 import os
-import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -24,6 +23,8 @@ from torch import Tensor
 from posewright.config.recipe import Recipe
 from posewright.config.stages import STAGE_VERSION
 from posewright.deadline import Deadline
+from posewright.discretion import publishable
+from posewright.effort import Effort, Journal
 from posewright.errors import Interrupted
 from posewright.files import atomic_path, digest_of, place, read_json, write_json, write_text
 from posewright.first_weights import first_weights_identity
@@ -32,7 +33,6 @@ from posewright.lease import Lease
 from posewright.model_types.plan import ModelPlan
 from posewright.networks.network import build_network, initialise, load_pretrained
 from posewright.networks.weights import weights_digest
-from posewright.provenance import write_provenance
 from posewright.samples.store import FrameStore
 from posewright.training.arithmetic import precision_of
 from posewright.training.callbacks import TimeBudget, TrainingLog
@@ -79,8 +79,8 @@ class _Task:
 
 def train_model(
     recipe: Recipe, split: Path, store: Path, seed: int, work: Path, out: Path, plan: Path | None = None
-) -> None:
-    """Train a model and write its folder.
+) -> Effort | None:
+    """Train a model, write its folder, and return what it cost over all jobs that worked on it.
 
     Everything unfinished lies in ``work/<key>``, keyed by what determines the weights: a training that was interrupted
     goes on from its last checkpoint, one that had finished is only placed again, and of several copies one trains and
@@ -101,7 +101,6 @@ def train_model(
         InputError: recipe and labels do not fit each other, or the recipe and this machine.
         Interrupted: a signal asked for the end; `OutOfTime`, the end of the Slurm job is near.
     """
-    started = time.time()
     recipe, chosen = resolved(recipe, plan)
     n_devices = device_count(recipe.trainer_config)
     split_digest = read_json(split / "split.json")["digest"]
@@ -127,24 +126,18 @@ def train_model(
         if local_rank() > 0:
             with suppress(Interrupted):  # the first process says it, and its exit code counts
                 fit()
-            return
+            return None
         deadline = Deadline(on_near=stop.ask_to_go_on_later)
         with Lease(folder / "lease.json", on_loss=deadline.bring_near).held(), deadline.watched():
+            journal = Journal(folder / "attempts.jsonl")
             if not (folder / "model.json").is_file():
-                fit()
+                with journal.attempt(resumes=(folder / LAST).is_file()):
+                    fit()
             for name in _FILES:
                 place(folder / name, out / name)
             if chosen:
                 _tell_plan(chosen, out)
-    write_provenance(
-        out / "provenance.json",
-        stage="train_model",
-        inputs={"split": split_digest},
-        params=determined,
-        seed=seed,
-        started=started,
-        extra={"training": read_json(out / "model.json")["training"]},
-    )
+    return journal.total()
 
 
 def _fit_in_memory(task: _Task) -> None:
@@ -244,9 +237,9 @@ def _fit(task: _Task, micro_batch: int | None) -> None:
 def _write_model(plan: ModelPlan, weights: dict[str, Tensor], log: TrainingLog, folder: Path) -> None:
     with atomic_path(folder / "best.ckpt") as temporary:
         torch.save({"state_dict": weights}, temporary)
-    write_text(folder / "training_config.yaml", yaml.safe_dump(plan.recipe.to_json(), sort_keys=False))
+    write_text(folder / "training_config.yaml", yaml.safe_dump(publishable(plan.recipe.to_json()), sort_keys=False))
     draw_curves(log.rows, folder / "curves.png")
-    write_json(folder / "model.json", plan.to_json())
+    write_json(folder / "model.json", publishable(plan.to_json()))
 
 
 def _tell_plan(chosen: Sequence[Proposal], out: Path) -> None:
