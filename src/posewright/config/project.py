@@ -392,8 +392,8 @@ def _references(project: ProjectConfig, where: str) -> list[Problem]:
         for name, release in project.releases.items()
         if release.method in files_only
     ]
-    trained = [name for name, method in project.methods.items() if method.release is None and name not in files_only]
-    releases = [*project.releases, *(WORKING + name for name in trained)]
+    has_models = [name for name, method in project.methods.items() if method.release is None and name not in files_only]
+    releases = [*project.releases, *(WORKING + name for name in has_models)]
     for index, name in enumerate(project.predict.releases):
         need(f"predict.releases[{index}]", name, releases, "release")
     for index, seed in enumerate(project.learning_curve.seeds or ()):
