@@ -16,6 +16,7 @@ def main() -> None:
     words.add_argument("--store", type=Path, required=True, help="store.json of the decoded frames")
     words.add_argument("--title", required=True, help="headline of the page")
     words.add_argument("--types", type=door.mapping, default={}, metavar="JSON", help="method -> its type")
+    words.add_argument("--figures", type=Path, help="folder for the figures as files (default: none)")
     words.add_argument("--out", type=Path, required=True, help="the page")
     given = words.parse_args()
     inputs = [
@@ -32,6 +33,7 @@ def main() -> None:
             title=given.title,
             out=given.out,
             types=given.types,
+            figures=given.figures,
         )
 
 

@@ -1,4 +1,4 @@
-"""The console: ``posewright check | run | status | explain | predict | merge | export | crate | init``."""
+"""The console: ``posewright check | run | status | explain | predict | merge | export | overlay | crate | init``."""
 
 from __future__ import annotations
 
@@ -61,6 +61,13 @@ def _command(arguments: Sequence[str] | None) -> int:
     merge.add_argument("corrected", type=Path, nargs="+", help="saved suggestions, a poses.slp, or any other .slp")
     merge.add_argument("--out", type=Path, required=True, help="the file to write; nothing is overwritten")
     merge.add_argument("--video-paths", type=Path, nargs="+", default=[], metavar="DIR", help="where videos lie")
+    overlay = commands.add_parser("overlay", help="write films with published poses drawn, as overlay.mp4 beside them")
+    overlay.add_argument("folders", type=Path, nargs="+", help="results/<dataset>/videos/<release>/<video>")
+    overlay.add_argument("--film", type=Path, help="the film (default: as the project's sheet of videos names it)")
+    overlay.add_argument("--start", type=int, default=0, help="first frame (default: %(default)s)")
+    overlay.add_argument("--stop", type=int, help="frame to stop before (default: the end)")
+    overlay.add_argument("--out", type=Path, help="the .mp4, for one folder (default: overlay.mp4 in it)")
+    overlay.add_argument("--config", type=Path, default=CONFIG, help="the project's config (default: %(default)s)")
     _add_predict(commands.add_parser("predict", help="predict videos with models or a bundle, without a project"))
 
     crate = commands.add_parser("crate", help="describe results as an RO-Crate, to archive or publish them")
@@ -85,6 +92,8 @@ def _command(arguments: Sequence[str] | None) -> int:
         return export_poses(given.folders, given.formats)
     if given.command == "merge":
         return merge_files(given.labels, given.corrected, given.out, given.video_paths)
+    if given.command == "overlay":
+        return overlay_films(given)
     if given.command == "crate":
         return describe_results(given.folders, given.config)
     if given.command == "predict":
@@ -180,6 +189,30 @@ def merge_files(labels: Path, corrected: Sequence[Path], out: Path, video_paths:
     merged = merge_labels(labels, corrected, out, Places(video_paths))
     written = f"Written to {out}; no other file was changed. Name it under `labels` in the config."
     print("\n".join([written, *merged.lines()]))
+    return 0
+
+
+def overlay_films(given: argparse.Namespace) -> int:
+    """Draw the poses of published videos on their films."""
+    from posewright.config.project import load_project
+    from posewright.layout import read_rows
+    from posewright.report.overlay_film import overlay_film
+
+    if len(given.folders) > 1 and (given.film or given.out):
+        raise InputError("--film and --out are for one folder; leave them out, or name one folder.")
+    films = dict.fromkeys(given.folders, given.film)
+    if given.film is None:
+        project = load_project(given.config)
+        rows = read_rows(Path(project.videos), list(project.datasets)) if project.videos else []
+        paths = {row.video: Path(row.path) for row in rows}
+        films = {folder: paths.get(folder.absolute().name) for folder in given.folders}
+    for folder, film in films.items():
+        if film is None:
+            raise InputError(
+                f"No row of the sheet of videos is called {folder.absolute().name}; name its film by --film."
+            )
+        out = given.out or folder / "overlay.mp4"
+        print(f"{out}: {overlay_film(folder, film, out, given.start, given.stop)} frames")
     return 0
 
 

@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from posewright.config.comparison import CompareConfig
+from posewright.config.sections import validate
 from posewright.errors import InputError
 from posewright.evaluation.coverage_curve import coverage_curve
 from posewright.evaluation.scoring import evaluate_poses
-from posewright.evaluation.tuning import Tuning, node_counts, tune
+from posewright.evaluation.tuning import Counts, Tuning, node_counts, tune
 from posewright.files import write_json
 from posewright.prediction.estimator import surely_found
 from posewright.prediction.thresholds import fixed, read_thresholds
 from posewright.shapes import DecodeOptions, PoseBatch
 
-TUNING = Tuning("f1_5px", (0.4, 0.1, 0.2), (0.0, 0.3))
+TUNING = Tuning("pck_5px", (0.4, 0.1, 0.2), (0.0, 0.3))
 
 
 def with_ghosts(truth: Any, poses: PoseBatch, score: float) -> PoseBatch:
@@ -41,8 +43,10 @@ def test_counts_by_hand(make_truth: Any, make_poses: Any) -> None:
     truth = make_truth(n_frames=3)
     poses = with_ghosts(truth, make_poses(truth), 0.2)
     poses.points[0, 1] += 7.0
-    assert node_counts(truth, poses, 100.0, 5.0, complete=True) == (23, 24, 24 + 12)
-    assert node_counts(truth, poses, 100.0, 5.0, complete=False) == (23, 24, 24)  # rule 8
+    poses.points[1, 2] -= 150.0  # on the animal beside it, farther off than a miss is counted at
+    truth.frames[0].points[0, 3] = np.nan
+    assert node_counts(truth, poses, 100.0, 5.0, complete=True) == Counts(21, 23, 24 + 12, 2 + 12)
+    assert node_counts(truth, poses, 100.0, 5.0, complete=False) == Counts(21, 23, 24, 2)  # rule 8
 
 
 def test_the_instance_threshold_that_drops_ghosts_is_chosen(make_truth: Any, make_poses: Any) -> None:
@@ -64,6 +68,26 @@ def test_the_peak_threshold_with_most_right_nodes_is_chosen(make_truth: Any, mak
     assert tune(truth, read, TUNING, complete=True)["peak_threshold"] == 0.4
 
 
+def test_inexact_nodes_cost_nothing_and_invented_ones_a_right_one_each() -> None:
+    exact, loose = Counts(right=80, shown=100, found=80), Counts(right=82, shown=100, found=95)
+    inventive = Counts(right=82, shown=100, found=98, invented=3)
+    pck, f1 = (Tuning(name, (0.2,), (0.0,)).value for name in ("pck_5px", "f1_5px"))
+    assert pck(loose) > pck(exact) > pck(inventive)
+    assert (pck(loose), pck(inventive)) == (0.82, 0.79)
+    assert f1(exact) > f1(loose)  # why F1 is not what decides by default
+    assert (f1(Counts()), pck(Counts()), pck(Counts(found=2, invented=2))) == (0.0, 0.0, -2.0)
+
+
+def test_the_objective_follows_the_metric_that_decides() -> None:
+    def objective(**settings: Any) -> str:
+        return validate(CompareConfig, settings, "here").declared_tuning.objective
+
+    assert objective() == "pck_5px"
+    assert objective(primary="pck_3px") == "pck_3px"
+    assert objective(primary="oks") == "pck_5px"
+    assert objective(primary="pck_3px", tuning={"objective": "f1_4px"}) == "f1_4px"
+
+
 def test_where_nothing_differs_the_defaults_stay(make_truth: Any, make_poses: Any) -> None:
     truth = make_truth()
     nothing = make_poses(truth).rows(np.zeros(12, bool))
@@ -79,7 +103,7 @@ def test_whole_poses_are_dropped_by_their_instance_score(make_truth: Any, make_p
 
 
 def test_an_unknown_objective_is_named() -> None:
-    with pytest.raises(InputError, match="'accuracy'; write f1_<k>px"):
+    with pytest.raises(InputError, match="'accuracy'; write pck_<k>px"):
         _ = replace(TUNING, objective="accuracy").right_px
 
 

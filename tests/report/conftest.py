@@ -9,12 +9,16 @@ import pytest
 from posewright.report.build import build_report
 
 from .make_results import Made, make_results
+from .make_videos import make_videos
 
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """Two methods, two seeds, eight videos, and one video of every state."""
-    return make_results(tmp_path_factory.mktemp("made"))
+    root = tmp_path_factory.mktemp("made")
+    found = make_results(root)
+    make_videos(root, found.results)
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -163,7 +163,7 @@ def _write_evaluation(
             "converged": method == "topdown",
         },
         "throughput": {"frames_per_s": skill[3]},
-        "thresholds": {"peak_threshold": 0.25, "min_instance_score": 0.1, "source": "tuned", "objective": "f1_5px"},
+        "thresholds": {"peak_threshold": 0.25, "min_instance_score": 0.1, "source": "tuned", "objective": "pck_5px"},
         "oracle": {
             "kind": "true centroids" if method == "topdown" else "true grouping",
             "wrong": 0.31,

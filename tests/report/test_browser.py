@@ -62,7 +62,7 @@ def _open(chromium: str, page: Path, folder: Path, width_px: int = 1400, script:
     )
     changed.write_text(text, encoding="utf-8")
     words = [f"--user-data-dir={folder / 'profile'}", f"--window-size={width_px},1200", "--dump-dom", changed.as_uri()]
-    done = subprocess.run([chromium, *QUIET, *words], capture_output=True, text=True, timeout=90, check=True)
+    done = subprocess.run([chromium, *QUIET, *words], capture_output=True, text=True, timeout=180, check=True)
     return done.stdout, done.stderr
 
 
@@ -97,20 +97,74 @@ def test_markup_in_names_is_text(chromium: str, hostile: Path, tmp_path: Path) -
     assert "&lt;i&gt;one" in dom
 
 
-def test_a_click_sorts_and_a_second_one_turns_round(chromium: str, page: Path, tmp_path: Path) -> None:
+def test_sorting_filtering_and_switching_methods_off(chromium: str, page: Path, tmp_path: Path) -> None:
     script = """
+      const told = {};
+      const shown = (part) => part.getClientRects().length > 0;
       const header = document.querySelector("#methods th:nth-child(4)");
       const body = header.closest("table").tBodies[0];
       const names = () => [...body.rows].map((row) => row.cells[0].innerText.split("\\n")[0]);
       header.firstElementChild.click(); const up = names();
       header.firstElementChild.click(); const down = names();
-      document.body.dataset.order = [...up, ...down].join(" ") + " " + header.getAttribute("aria-sort");
+      told.order = [...up, ...down].join(" ") + " " + header.getAttribute("aria-sort");
+
+      const field = document.querySelector("#pairs input[type=search]");
+      field.closest("details").open = true;
+      const rows = [...field.closest("details").querySelectorAll("tbody tr")];
+      told.rows = rows.length;
+      field.value = "Coverage ALL"; field.dispatchEvent(new Event("input"));
+      told.fit = rows.filter(shown).map((row) => row.cells[1].innerText + " " + row.cells[2].innerText).join("; ");
+      told.said = field.closest("p").querySelector("output").textContent;
+      field.value = ""; field.dispatchEvent(new Event("input"));
+      told.after = rows.filter(shown).length;
+
+      const about = (name) => [...document.querySelectorAll("[data-methods]")].filter(
+        (part) => part.dataset.methods.split("\\n").includes(name) && shown(part)).length;
+      told.before = [about("topdown") > 10, about("bottomup") > 10].join(" ");
+      document.querySelector(".toggles input[value=bottomup]").click();
+      told.off = [about("topdown") > 5, about("bottomup")].join(" ");
+      told.pairs = [...document.querySelectorAll("#pairs tbody tr")].filter(shown).length;
+      document.querySelector(".toggles input[value=bottomup]").click();
+      told.again = about("bottomup") > 10;
+      document.body.dataset.told = Object.entries(told).map(([key, found]) => key + "=" + found).join(" | ");
     """
-    dom, _ = _open(chromium, page, tmp_path, script=script)
-    assert 'data-order="topdown bottomup bottomup topdown descending"' in dom
+    dom, log = _open(chromium, page, tmp_path, script=script)
+    assert "CONSOLE" not in log
+    found = re.search(r'data-told="([^"]*)"', dom)
+    assert found is not None
+    told = dict(part.split("=", 1) for part in html.unescape(found[1]).split(" | "))
+    assert told["order"] == "topdown bottomup bottomup topdown descending"
+    assert told["fit"] == "coverage all"
+    assert told["said"] == f"1 of {told['rows']} rows" and told["after"] == told["rows"]
+    assert (told["before"], told["off"], told["pairs"], told["again"]) == ("true true", "true 0", "0", "true")
 
 
 def test_nothing_but_tables_scrolls_sideways_on_a_phone(chromium: str, page: Path, tmp_path: Path) -> None:
-    script = "document.body.dataset.over = document.documentElement.scrollWidth - document.documentElement.clientWidth;"
-    dom, _ = _open(chromium, page, tmp_path, width_px=400, script=script)
-    assert 'data-over="0"' in dom
+    """A window of Chromium is never as narrow as a phone, a frame in it is."""
+    inside = tmp_path / "inside.html"
+    root = "document.documentElement"
+    script = f"parent.postMessage([innerWidth, {root}.scrollWidth - {root}.clientWidth].join(' over '), '*');"
+    text = page.read_text(encoding="utf-8").replace("</body>", f"<script>{script}</script></body>")
+    inside.write_text(text, encoding="utf-8")
+    outside = tmp_path / "outside.html"
+    outside.write_text(
+        "<body><script>addEventListener('message', (told) => { document.body.dataset.told = told.data; });</script>"
+        '<iframe src="inside.html" style="width: 430px; height: 900px; border: 0"></iframe></body>'
+    )
+    dom, _ = _open(chromium, outside, tmp_path)
+    assert 'data-told="430 over 0"' in dom
+
+
+def test_it_prints_with_tables_unfolded_and_without_controls(chromium: str, page: Path, tmp_path: Path) -> None:
+    out = tmp_path / "page.pdf"
+    words = [f"--user-data-dir={tmp_path / 'profile'}", "--no-pdf-header-footer", f"--print-to-pdf={out}"]
+    subprocess.run([chromium, *QUIET, *words, page.as_uri()], capture_output=True, timeout=180, check=True)
+    assert out.read_bytes().startswith(b"%PDF")
+    if shutil.which("pdftotext") is None:
+        message = "PDF NOT READ: install poppler-utils (apt-get install poppler-utils) to test what is printed"
+        warnings.warn(message, stacklevel=1)
+        pytest.skip(message)
+    done = subprocess.run(["pdftotext", "-layout", str(out), "-"], capture_output=True, text=True, check=True)
+    assert "Each trained model by itself" in done.stdout and "seed" in done.stdout.lower()
+    assert "sha256" in done.stdout  # a folded table
+    assert "Methods shown" not in done.stdout and "Filter" not in done.stdout

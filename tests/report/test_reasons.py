@@ -26,7 +26,7 @@ def test_errors_oracles_thresholds_and_crowding_are_told(tmp_path: Path) -> None
     assert [cell.text for cell in tables[0].rows[0]][:2] == ["bottomup", f"{100 * metrics['errors']['good']:.1f} %"]
     assert [cell.text for cell in tables[1].rows[0]] == ["bottomup", "31.0 %", "23.0 %", "10.0 %", "16.0 %", "5.0 %"]
     ece = f"{100 * metrics['calibration']['nodes']['ece']:.1f} %"
-    assert [cell.text for cell in tables[2].rows[0]][1:5] == ["0.25", "0.10", "f1_5px", ece]
+    assert [cell.text for cell in tables[2].rows[0]][1:5] == ["0.25", "0.10", "pck_5px", ece]
     summary = json.loads((made.results / "comparison/val/summary.json").read_text())
     told = [line for block in section.blocks if isinstance(block, Bullets) for line in block.lines]
     assert summary["crowding"][0]["text"] in told

@@ -13,7 +13,8 @@ import pytest
 import sleap_io
 
 from posewright.samples.sources.base import reencode_command
-from posewright.samples.video import Frame, VideoFault, open_frames, probe
+from posewright.samples.sources.film import Film
+from posewright.samples.video import Frame, VideoFault, glimpses, open_frames, probe
 
 from .films import FPS, N_FRAMES, film, run, with_index
 
@@ -145,3 +146,23 @@ def test_the_command_that_is_offered_gives_the_same_frames(tmp_path: Path) -> No
     with pytest.raises(VideoFault, match="re-encode it: ffmpeg -i"):
         (tmp_path / "letter.mp4").write_bytes(b"no film\n" * 99)
         probe(tmp_path / "letter.mp4")
+
+
+@pytest.mark.parametrize("name", FILMS)
+def test_a_glimpse_shows_what_reading_shows(name: str, tmp_path: Path) -> None:
+    path = film(tmp_path / name, FILMS[name])
+    frames = [frame for frame in read(path) if frame.image is not None]
+    wanted = {frames[i].index: frames[i] for i in (0, 1, 17, 30, 31, len(frames) - 1)}
+    seen = glimpses(path, {index: frame.time_s for index, frame in wanted.items()})
+    assert seen.keys() == wanted.keys()
+    for index, frame in wanted.items():
+        assert frame.image is not None
+        np.testing.assert_array_equal(seen[index], frame.image)
+
+
+def test_a_glimpse_seeks_where_it_can_and_never_shows_another_frame(tmp_path: Path) -> None:
+    path = film(tmp_path / "film.mp4", FILMS["b_frames.mp4"])
+    assert Film(path).glimpses({10: 0.5 + 0.3 / FPS}) == {}  # no frame has this time
+    assert Film(path).glimpses({10: float("nan")}) is None  # nothing to seek by
+    assert list(glimpses(path, {10: float("nan")})) == [10]
+    assert Film(film(tmp_path / "film.avi", FILMS["motion_jpeg.avi"])).glimpses({10: 0.5}) is None

@@ -35,8 +35,10 @@ FILES_IN = {
     "compare_parts": ("summary.json", "points.parquet", "provenance.json"),
     "measure_speed": ("speed.json", "rounds.parquet", "provenance.json"),
     "compare_methods": ("methods.parquet", "pairs.parquet", "summary.json"),
+    "check_quality": ("videos.parquet", "intervals.parquet", "sheets/v0.jpg"),
     "publish_video": ("poses.parquet", "frames.parquet", "poses.slp", "status.json"),
 }
+FIGURES = ("pck", "coverage", "body_parts", "differences")
 
 
 def main() -> None:
@@ -56,6 +58,12 @@ def main() -> None:
         path.write_text(content)
     if stage == "plan_recipe":
         out.with_suffix(".md").write_text(content)
+    if stage == "build_report":
+        for folder in ("_all", *json.loads(given["types"])):
+            for figure in FIGURES if folder == "_all" else FIGURES[:3]:
+                path = Path(given["figures"], folder, f"{figure}.svg")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
     if stage == "store_frames" and "index" in given:
         Path(given["index"]).write_text(content)
 

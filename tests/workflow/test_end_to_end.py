@@ -182,7 +182,9 @@ def test_a_private_project_names_no_host_and_no_place(made: Project, monkeypatch
     monkeypatch.setenv(PRIVATE_VARIABLE, "1")
     monkeypatch.chdir(made.folder)
     assert write_crate(Path("results/synthetic")) == []
-    kept = [str(made.folder), made.folder.parent.name, f"{Path.home()}/", platform.node()]
+    assert {one.record["machine"]["host"] for one in read_records(Path("results/synthetic"))} == {None}
+    kept = [str(made.folder), made.folder.parent.name, f"{Path.home()}/"]
+    kept += [platform.node()] if len(platform.node()) > 4 else []  # a short one stands in any file of bytes
     for path in sorted(Path("results").rglob("*")):
         if not path.is_file():
             continue

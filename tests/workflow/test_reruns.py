@@ -176,7 +176,7 @@ def test_a_new_video_predicts_its_batch_only(finished: Project) -> None:
     done = finished.dry_run()
     predicted = [job for job in done.jobs if job.startswith("predict_videos")]
     assert 1 <= len(predicted) < len(before)
-    assert done.rules <= {"predict_videos", "publish_video", "collect_status", "build_report"}
+    assert done.rules <= {"predict_videos", "publish_video", "collect_status", "check_quality", "build_report"}
     assert "publish_video[flies dev-topdown new]" in done.jobs
 
 
@@ -214,7 +214,7 @@ def test_a_deleted_published_file_is_published_again_without_predicting(finished
     (finished.folder / "results/flies/videos/dev-topdown/v0/poses.slp").unlink()
     done = finished.dry_run()
     assert {job for job in done.jobs if "v" in job.partition("[")[2]} >= {"publish_video[flies dev-topdown v0]"}
-    assert done.rules <= {"publish_video", "collect_status", "build_report"}
+    assert done.rules <= {"publish_video", "collect_status", "check_quality", "build_report"}
 
 
 def test_after_a_purge_a_changed_recipe_retrains_that_recipe_only(finished: Project) -> None:

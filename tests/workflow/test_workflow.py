@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -144,19 +145,25 @@ def test_a_dataset_without_labels_predicts_with_a_release_that_exists(fresh: Pro
     release = fresh.folder / "results/flies/releases/brought/release.json"
     release.parent.mkdir(parents=True)
     release.write_text('{"definition": {"method": "topdown", "fold": 0, "seed": 0}}')
-    assert fresh.dry_run().rules == {"predict_videos", "publish_video", "collect_status"}
+    assert fresh.dry_run().rules == {"predict_videos", "publish_video", "collect_status", "check_quality"}
 
 
 def test_a_dataset_without_labels_predicts_with_a_bundle(fresh: Project) -> None:
     bundle = {"bundle": "from a colleague/the flies.posewright", "sha256": "0" * 64}
     only = {"datasets": {"flies": {}}, "methods": {}, "recipes": {}, "predict": {"releases": ["brought"]}}
     fresh.change_config(**only, releases={"brought": bundle})
-    assert fresh.dry_run().rules == {"make_release", "predict_videos", "publish_video", "collect_status"}
+    assert fresh.dry_run().rules == {
+        "make_release",
+        "predict_videos",
+        "publish_video",
+        "collect_status",
+        "check_quality",
+    }
     release = fresh.folder / "results/flies/releases/brought/release.json"
     release.parent.mkdir(parents=True)
     release.write_text('{"definition": {"sha256": "' + "0" * 64 + '"}}')
     fresh.change_config(releases={"brought": {**bundle, "bundle": "elsewhere.posewright"}})
-    assert fresh.dry_run().rules == {"predict_videos", "publish_video", "collect_status"}
+    assert fresh.dry_run().rules == {"predict_videos", "publish_video", "collect_status", "check_quality"}
     fresh.change_config(releases={"brought": {**bundle, "sha256": "1" * 64}})
     done = fresh.snakemake("--dry-run")
     assert done.code != 0 and "releases never change" in done.text and "Traceback" not in done.text
@@ -268,3 +275,20 @@ def test_the_workflow_is_formatted() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_snakemake_reports_by_itself_without_a_network(finished: Project) -> None:
+    nowhere = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in nowhere.items():
+            patch.setenv(name, value)
+        done = finished.snakemake("--report", "report.zip")
+    assert done.code == 0, done.text
+    with zipfile.ZipFile(finished.folder / "report.zip") as file:
+        names = file.namelist()
+        [page] = [name for name in names if name.endswith("report.html")]
+        html = file.read(page).decode()
+    assert sum(name.endswith(".svg") for name in names) >= 2 * 3 + 4  # each method's figures, and those of all
+    for words in ('"method": "topdown"', '"method": "bottomup"', "Each method (index.html)", "by body part"):
+        assert words in html
+    assert not re.search(r"""(?:src|href)=["']https?://[^"']*\.(?:js|css)""", html)

@@ -210,6 +210,40 @@ def split_files(dataset):
     return [f"results/{dataset}/split/fold0/split.json"] if dataset in PLAN.labels.labelled else []
 
 
+def judged(dataset):
+    """Return the releases whose videos are judged: those of which poses and frames are kept."""
+    kept = {"poses.parquet", "frames.parquet"} <= set(PLAN.videos.files())
+    return stated(PLAN.releases.predicting, dataset) if kept else []
+
+
+def qualities(datasets):
+    """Return the tables of the quality of every video."""
+    return [f"results/{dataset}/quality/{name}/videos.parquet" for dataset in datasets for name in judged(dataset)]
+
+
+def report_figures():
+    """Return the figures of a page as files that Snakemake's own report shows, with a toggle by method."""
+    titles = {"pck": "found within a distance", "coverage": "error against coverage", "body_parts": "by body part"}
+    place = "results/{dataset}/report/figures/{page}"
+
+    def shown(folder, figure, title, subcategory, **labels):
+        return report(
+            f"{place}/{folder}/{figure}.svg",
+            caption=f"../report/{figure}.rst",
+            category="{dataset}",
+            subcategory=subcategory,
+            labels={"figure": title, **labels},
+        )
+
+    each = [
+        shown(method, figure, title, "Each method ({page}.html)", method=method)
+        for method in sorted(PLAN.project.methods)
+        for figure, title in titles.items()
+    ]
+    everything = {**titles, "differences": "differences by unit"}
+    return each + [shown("_all", figure, title, "All methods ({page}.html)") for figure, title in everything.items()]
+
+
 def stop_on_too_many_failures():
     """Print what became of the videos; end with a fault when more failed than the config allows."""
     rows = read_status(Path(STATUS)) if Path(STATUS).exists() else []

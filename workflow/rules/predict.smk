@@ -63,7 +63,7 @@ rule collect_status:
     input:
         statuses=published(["status.json"]),
     output:
-        table=STATUS,
+        table=report(STATUS, caption="../report/status.rst", category="Videos", labels={"table": "every video's state"}),
     log:
         "logs/collect_status/all.log",
     benchmark:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -17,8 +18,10 @@ Seeds = Annotated[tuple[Annotated[int, Field(ge=0, strict=True)], ...], Field(st
 class TuningConfig(Section):
     """How each method's thresholds are chosen on validation frames, where `predict.peak_threshold` is auto."""
 
-    objective: Annotated[str, Field(pattern=r"^f1_[1-9]\d*px$")] = "f1_5px"
-    """`f1_<k>px`: body parts found nearer than k px, against those shown and those found (F1)."""
+    objective: Annotated[str, Field(pattern=r"^(auto|(pck|f1)_[1-9]\d*px)$")] = "auto"
+    """What the chosen pair makes greatest. `pck_<k>px`: body parts found nearer than k px, less those invented where
+    there is none, of those shown. `f1_<k>px`: F1 of body parts found nearer than k px; it drops inexact ones, too.
+    auto: the first with the k of `primary`, else `pck_5px`."""
     grid: Annotated[tuple[Threshold, ...], Field(strict=False, min_length=1)] = (
         0.1,
         0.15,
@@ -47,6 +50,14 @@ class CompareConfig(Section):
     """Confidence of the intervals."""
     tuning: TuningConfig = TuningConfig()
     """How thresholds are chosen."""
+
+    @property
+    def declared_tuning(self) -> TuningConfig:
+        """The tuning with its objective named: by default the one that agrees with the measure that decides."""
+        if self.tuning.objective != "auto":
+            return self.tuning
+        objective = self.primary if re.fullmatch(r"pck_[1-9]\d*px", self.primary) else "pck_5px"
+        return self.tuning.model_copy(update={"objective": objective})
 
 
 class SpeedConfig(Section):

@@ -112,7 +112,7 @@ class MethodPlan:
         return canonical_json(
             {
                 "backend": self.project.predict.backend,
-                "tuning": dump(self.project.compare.tuning),
+                "tuning": dump(self.project.compare.declared_tuning),
                 "trials": declared.trials,
                 "trained_on": None if declared.trained_on is None else list(declared.trained_on),
                 **decoding(self.project),

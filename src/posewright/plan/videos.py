@@ -14,7 +14,7 @@ from posewright.config.project import ProjectConfig
 from posewright.config.sheet import VideoRow
 from posewright.config.stages import STAGE_VERSION
 from posewright.errors import InputProblems, Problem
-from posewright.files import canonical_json
+from posewright.files import canonical_json, digest_of
 from posewright.plan.parts import dump, plain
 from posewright.samples.sources.places import is_there
 
@@ -111,6 +111,12 @@ class VideoPlan:
         predict = self.project.predict
         asked = {*predict.keep, *predict.also_write}
         return [FILES_KEPT[kind] for kind in FILES_KEPT if kind in asked] + ["status.json"]
+
+    def quality_identity(self, dataset: str) -> str:
+        """Return what determines how poses are judged, apart from the poses, whatever the order of the sheet."""
+        rows = sorted(self.of(dataset), key=lambda row: row.video)
+        told = [[row.video, row.n_animals, row.fps, plain(row.roi)] for row in rows]
+        return digest_of({"rows": told, "version": STAGE_VERSION["check_quality"]})
 
     def identity(self) -> str:
         """Return what determines the poses of a video, apart from its release and its row."""

@@ -145,7 +145,9 @@ def methods_section(context: Context) -> Section:
         )
     )
     rows = [_method_row(results, name, place, measures) for place, name in enumerate(results.method_names)]
-    blocks.append(Table([*_columns(measures), *_COUNT_COLUMNS], rows))
+    blocks.append(
+        Table([*_columns(measures), *_COUNT_COLUMNS], rows, methods=[(name,) for name in results.method_names])
+    )
     runs = [_run_row(evaluation, measures) for evaluation in results.evaluations]
     run_columns = [Column("Method"), Column("Fold", numeric=True), Column("Seed", numeric=True)]
     blocks.append(
@@ -154,6 +156,7 @@ def methods_section(context: Context) -> Section:
             runs,
             f"Each trained model by itself ({len(runs)})",
             folded=True,
+            methods=[(evaluation.method,) for evaluation in results.evaluations],
         )
     )
     return Section("methods", "Methods", "Methods", blocks)
@@ -188,7 +191,8 @@ def pairs_section(context: Context) -> Section:
         Column("p", "adjusted for the number of pairs", numeric=True),
         Column("Units", numeric=True),
     ]
-    blocks.append(Table(columns, [_pair_row(row, primary, judged=True) for _, row in decided.iterrows()]))
+    rows = [_pair_row(row, primary, judged=True) for _, row in decided.iterrows()]
+    blocks.append(Table(columns, rows, methods=_pairs_of(decided)))
     if decided.empty:
         blocks.append(Text(f"The pairs carry no row of the primary metric {metric_name(primary)}.", "warn"))
     others = results.pairs.drop(index=decided.index)
@@ -196,9 +200,8 @@ def pairs_section(context: Context) -> Section:
         columns = [Column("Pair"), Column("Metric"), Column("Stratum"), *columns[2:3], Column("Units", numeric=True)]
         columns[3] = Column("Difference", "with its interval", numeric=True)
         rows = [_pair_row(row, str(row["metric"]), judged=False) for _, row in others.iterrows()]
-        blocks.append(
-            Table(columns, rows, f"Other metrics and strata: descriptive, no verdicts ({len(rows)})", folded=True)
-        )
+        caption = f"Other metrics and strata: descriptive, no verdicts ({len(rows)})"
+        blocks.append(Table(columns, rows, caption, folded=True, methods=_pairs_of(others), searchable=True))
     return Section("pairs", title, "Pairs", blocks)
 
 
@@ -272,6 +275,10 @@ def _pair_row(row: Any, metric: str, *, judged: bool) -> list[Cell]:
     word, tone = verdict(row["verdict"])
     p_cell = Cell(p_value(row["p_adjusted"]), "", _sortable(finite(row["p_adjusted"])))
     return [pair, Cell(word, tone=tone), difference, p_cell, units]
+
+
+def _pairs_of(pairs: pd.DataFrame) -> list[tuple[str, ...]]:
+    return [(str(a), str(b)) for a, b in zip(pairs["method_a"], pairs["method_b"], strict=True)]
 
 
 def _primary_measure(metric: str) -> _Measure:

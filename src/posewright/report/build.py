@@ -10,6 +10,8 @@ from posewright.errors import InputError
 from posewright.files import write_text
 from posewright.report.answer import SIDE_WORDS, answer_blocks, banners, headline
 from posewright.report.context import Context
+from posewright.report.figure_files import write_figures
+from posewright.report.figures import method_colour
 from posewright.report.gather import gather
 from posewright.report.page import Page, render
 from posewright.report.sections import sections_of
@@ -25,6 +27,7 @@ def build_report(
     store: Path,
     title: str,
     types: Mapping[str, str] = MappingProxyType({}),
+    figures: Path | None = None,
 ) -> None:
     """Write the report on one dataset and one side of its split as a single HTML file.
 
@@ -38,6 +41,7 @@ def build_report(
         store: ``store.json`` of the decoded frames.
         title: heading of the page, plain text.
         types: method -> its type in config.yaml, to tell what was suggested from what was not.
+        figures: folder for the figures as files, of every method in ``types`` and of all together; None: none.
     """
     found = gather(Path(results), side, status)
     context = Context(found, types, _open_store(Path(store)), asked_of_videos=status is not None)
@@ -48,7 +52,10 @@ def build_report(
         answer=headline(found),
         answer_blocks=answer_blocks(found),
         sections=sections_of(context),
+        methods=[(name, method_colour(place)) for place, name in enumerate(found.method_names)],
     )
+    if figures is not None:
+        write_figures(context, sorted(types), figures)
     write_text(out, render(page))
 
 

@@ -59,7 +59,7 @@ def curves_section(context: Context) -> Section:
     counts = ", ".join(f"{count(len(table))} ({name})" for name, table in known.items())
     figures = [
         Figure(
-            pck_figure({name: pck_curve(table, _longest_px(known, mark_px)) for name, table in known.items()}, mark_px),
+            pck_figure({name: pck_curve(table, longest_px(known, mark_px)) for name, table in known.items()}, mark_px),
             "PCK curve: part of visible body parts found within a distance, by method",
             f"A body part not found counts as wrong at every distance. Counted over {counts} visible body parts.",
             "How many body parts lie within a distance of their truth",
@@ -147,7 +147,7 @@ def _differences_figure(results: Results, primary: str) -> Figure | None:
     )
 
 
-def _longest_px(known: Mapping[str, pd.DataFrame], mark_px: float | None) -> float:
+def longest_px(known: Mapping[str, pd.DataFrame], mark_px: float | None) -> float:
     """Return how far the PCK curve goes: past the primary threshold and most errors of every method."""
     tails = [table["distance_px"].quantile(0.97) for table in known.values()]
     tail = max((float(value) for value in tails if np.isfinite(value)), default=10.0)
@@ -203,7 +203,7 @@ def _budget_table(results: Results, budgets: Mapping[str, Any]) -> Table:
                 Cell("not recorded") if converged is None else _converged(converged),
             ]
         )
-    return Table(columns, rows)
+    return Table(columns, rows, methods=[(str(name),) for name in budgets])
 
 
 def _count_cell(value: Any) -> Cell:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -78,7 +78,7 @@ def _method_blocks(
     results: Results, own: Evaluation, shown: Sequence[Evaluation], skeleton: Skeleton | None, store: FrameStore
 ) -> list[Block]:
     colour = method_colour(results.method_names.index(own.method))
-    blocks: list[Block] = [Heading(f"{own.method} (fold {own.fold}, seed {own.seed})", colour)]
+    blocks: list[Block] = [Heading(f"{own.method} (fold {own.fold}, seed {own.seed})", colour, own.method)]
     others = [evaluation for evaluation in shown if evaluation is not own][:_MOST_BESIDE]
     n_worst, n_median = (3, 2) if len(shown) <= 2 else (2, 1)  # a page that one can send by mail
     drawn = [_frame_gallery(pick, [own, *others], skeleton, store) for pick in _picks(own, n_worst, n_median)]
@@ -146,12 +146,13 @@ def _frame_gallery(
                 alt=f"{pick.words}: truth and prediction of {evaluation.method} drawn on the frame",
                 caption=_caption(evaluation, pick, item),
                 title=evaluation.method,
+                method=evaluation.method,
             )
         )
     heading = f"{pick.words}: {_video_name(evaluations[0], pick.video)}, frame {pick.frame}"
     if len(evaluations) == 1:
-        figures = [Figure(figure.source, figure.alt, figure.caption, heading) for figure in figures]
-    return Gallery(figures, heading)
+        figures = [replace(figure, title=heading) for figure in figures]
+    return Gallery(figures, heading, evaluations[0].method)
 
 
 def _poses(evaluation: Evaluation, pick: _Pick, skeleton: Skeleton | None) -> _Poses | None:

@@ -51,12 +51,18 @@ _LEGEND_ROW_IN = 0.22
 _LONGEST_NAME = 28
 
 
-def pck_figure(curves: Mapping[str, Curve], mark_px: float | None) -> str:
-    """Draw the part of nodes found within a distance, one line per method; the primary threshold is marked."""
+def pck_figure(curves: Mapping[str, Curve], mark_px: float | None, places: Sequence[int] | None = None) -> str:
+    """Draw the part of nodes found within a distance, one line per method; the primary threshold is marked.
+
+    Args:
+        curves: method -> its curve.
+        mark_px: the primary threshold, None for none.
+        places: of each method in the page's order, which gives its colour; None: as they stand here.
+    """
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        for place, (name, curve) in enumerate(curves.items()):
+        for place, (name, curve) in zip(places or range(len(curves)), curves.items(), strict=True):
             axes.plot(curve.x, curve.y, label=short(name), **_line(place))
         if mark_px is not None:
             axes.axvline(mark_px, color=QUIET, linewidth=1, linestyle=(0, (2, 3)))
@@ -71,12 +77,12 @@ def pck_figure(curves: Mapping[str, Curve], mark_px: float | None) -> str:
     return svg_uri(draw, WIDTH_IN, HEIGHT_IN + legend_height_in(curves))
 
 
-def error_coverage_figure(curves: Mapping[str, Curve]) -> str:
+def error_coverage_figure(curves: Mapping[str, Curve], places: Sequence[int] | None = None) -> str:
     """Draw the median error against the part of nodes covered, as the score threshold falls."""
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        for place, (name, curve) in enumerate(curves.items()):
+        for place, (name, curve) in zip(places or range(len(curves)), curves.items(), strict=True):
             axes.plot(curve.x, curve.y, label=short(name), **_line(place))
             if len(curve.x):
                 axes.plot(curve.x[-1:], curve.y[-1:], MARKERS[place % len(MARKERS)], color=method_colour(place))
@@ -90,15 +96,16 @@ def error_coverage_figure(curves: Mapping[str, Curve]) -> str:
     return svg_uri(draw, WIDTH_IN, HEIGHT_IN + legend_height_in(curves))
 
 
-def node_figure(errors: Mapping[str, Sequence[NodeError]]) -> str:
+def node_figure(errors: Mapping[str, Sequence[NodeError]], places: Sequence[int] | None = None) -> str:
     """Draw each body part's median error with a line to its 90th percentile, one row a part, one mark a method."""
     nodes = list(dict.fromkeys(error.node for listed in errors.values() for error in listed))
     spread = 0.22 if len(errors) > 1 else 0.0
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        for place, (name, listed) in enumerate(errors.items()):
-            offset = spread * (2 * place / max(len(errors) - 1, 1) - 1)
+        for row, (name, listed) in enumerate(errors.items()):
+            place = places[row] if places else row
+            offset = spread * (2 * row / max(len(errors) - 1, 1) - 1)
             rows = [nodes.index(error.node) + offset for error in listed]
             medians = [error.median_px for error in listed]
             axes.hlines(
@@ -190,6 +197,15 @@ def training_figure(models: Sequence[TrainedModel]) -> str | None:
         legend_above(figure, ("training", "validation"))
 
     return svg_uri(draw, WIDTH_IN, 3.1)
+
+
+def nothing_figure() -> str:
+    """Draw the sentence that there is nothing to draw."""
+
+    def draw(figure: Figure) -> None:
+        figure.text(0.5, 0.5, "There are no numbers for this figure.", ha="center", va="center", color=QUIET)
+
+    return svg_uri(draw, WIDTH_IN, 1.2)
 
 
 def method_colour(place: int) -> str:

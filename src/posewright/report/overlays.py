@@ -45,6 +45,7 @@ def draw_poses(
     scale: float = 1.0,
     *,
     paired: bool = False,
+    marks: float = 1.0,
 ) -> NDArray[np.uint8]:
     """Return the frame as an rgb picture, resized by ``scale``, with the poses drawn on it.
 
@@ -55,6 +56,7 @@ def draw_poses(
         predicted: the same for the prediction.
         scale: output pixels per input pixel; the marks keep their size.
         paired: row k of both belongs together; a thin line joins each node with its truth.
+        marks: size of the marks: 1 for pictures to judge by, less for small ones.
     """
     canvas = _enlarged(_as_rgb(image), scale)
     transform = Transform.resize(Size(*image.shape[:2]), Size(*canvas.shape[:2]))
@@ -66,7 +68,7 @@ def draw_poses(
         for row, points in enumerate(found):
             colour = ANIMAL_COLOURS[row % len(ANIMAL_COLOURS)]
             for start, end in _edge_ends(points, skeleton):
-                _line(canvas, start, end, colour, 2)
+                _line(canvas, start, end, colour, max(1, round(2 * marks)))
     if true is not None and found is not None and paired:
         for start, end in zip(true.reshape(-1, 2), found.reshape(-1, 2), strict=True):
             if np.isfinite(start).all() and np.isfinite(end).all():
@@ -74,12 +76,12 @@ def draw_poses(
     if found is not None:
         for row, points in enumerate(found):
             for point in points[np.isfinite(points).all(axis=-1)]:
-                _disc(canvas, point, _DOT_RADIUS_PX + 1, BLACK)
-                _disc(canvas, point, _DOT_RADIUS_PX, ANIMAL_COLOURS[row % len(ANIMAL_COLOURS)])
+                _disc(canvas, point, _DOT_RADIUS_PX * marks + 1, BLACK)
+                _disc(canvas, point, _DOT_RADIUS_PX * marks, ANIMAL_COLOURS[row % len(ANIMAL_COLOURS)])
     if true is not None:
         for point in true[np.isfinite(true).all(axis=-1)]:
-            _circle(canvas, point, _RING_RADIUS_PX, BLACK, 4)
-            _circle(canvas, point, _RING_RADIUS_PX, WHITE, 2)
+            _circle(canvas, point, _RING_RADIUS_PX * marks, BLACK, 4)
+            _circle(canvas, point, _RING_RADIUS_PX * marks, WHITE, 2)
     return canvas
 
 

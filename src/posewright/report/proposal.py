@@ -120,7 +120,7 @@ def _methods_table(
         for name in _best_first(scores, primary)
     ]
     columns = [Column("Method"), Column("Type"), Column("Suggested"), Column(metric_name(primary), numeric=True)]
-    return Table(columns, rows)
+    return Table(columns, rows, methods=[(name,) for name in _best_first(scores, primary)])
 
 
 def _settings_table(models: Sequence[TrainedModel], plan: Mapping[str, Any]) -> Table:

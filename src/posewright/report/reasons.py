@@ -53,7 +53,7 @@ def _errors(results: Results, methods: Sequence[str]) -> list[Block]:
         "Every visible body part falls in one class (Ronchi & Perona 2017), by how alike it is to its own truth, to "
         "other parts of its animal and to other animals."
     )
-    return [Text(words, "quiet"), Table(columns, rows)]
+    return [Text(words, "quiet"), Table(columns, rows, methods=[(name,) for name in methods])]
 
 
 def _oracles(results: Results, methods: Sequence[str]) -> list[Block]:
@@ -72,7 +72,8 @@ def _oracles(results: Results, methods: Sequence[str]) -> list[Block]:
         + "."
         for name, kind in kinds.items()
     ]
-    return [Table(columns, rows, "Oracle runs: what is left when one stage is right"), Bullets("How to read it", lines)]
+    caption = "Oracle runs: what is left when one stage is right"
+    return [Table(columns, rows, caption, methods=[(name,) for name in told]), Bullets("How to read it", lines)]
 
 
 def _scores(results: Results, methods: Sequence[str]) -> list[Block]:
@@ -97,7 +98,8 @@ def _scores(results: Results, methods: Sequence[str]) -> list[Block]:
         rows.append(
             [cells[0], *(Cell(value) for value in values), Cell(", ".join(sorted(rule)) or MISSING), *cells[1:]]
         )
-    return [Table(columns, rows, "Thresholds, and whether scores mean what they say (0 %: exactly)")]
+    caption = "Thresholds, and whether scores mean what they say (0 %: exactly)"
+    return [Table(columns, rows, caption, methods=[(name,) for name in methods])]
 
 
 def _row(results: Results, method: str, paths: Sequence[tuple[str, ...]]) -> list[Cell]:

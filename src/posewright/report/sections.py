@@ -20,7 +20,9 @@ from posewright.report.examples import frames_section
 from posewright.report.learning import learning_section
 from posewright.report.origin import origin_section
 from posewright.report.page import Section
+from posewright.report.paper import paper_section
 from posewright.report.proposal import proposal_section
+from posewright.report.quality import quality_section
 from posewright.report.reasons import reasons_section
 
 #: In the order of the page: the answer's own tables, why, at what cost, pictures, data, how it was made.
@@ -35,8 +37,10 @@ SECTIONS: Sequence[Callable[[Context], Section | None]] = (
     training_section,
     learning_section,
     split_section,
+    quality_section,
     videos_section,
     behaviour_section,
+    paper_section,
     origin_section,
 )
 

@@ -6,8 +6,11 @@ an HDF5 file. All count frames from 0 and never depend on an index being right.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from posewright.samples.sources.base import Frame, Source, VideoFault, VideoInfo, require_file
 from posewright.samples.sources.film import Film
@@ -16,7 +19,7 @@ from posewright.samples.sources.images import Images
 from posewright.samples.sources.places import IMAGE_SUFFIXES, TIFF_SUFFIXES, file_and_dataset, images_of
 from posewright.samples.sources.tiff import TiffPages
 
-__all__ = ["Frame", "Source", "VideoFault", "VideoInfo", "open_frames", "probe", "source_of"]
+__all__ = ["Frame", "Source", "VideoFault", "VideoInfo", "glimpses", "open_frames", "probe", "source_of"]
 
 
 def source_of(path: Path) -> Source:
@@ -63,6 +66,26 @@ def open_frames(
         VideoFault: this is no usable video (raised before the first frame).
     """
     yield from source_of(path).frames(start, stop, only)
+
+
+def glimpses(path: Path, times_s: Mapping[int, float]) -> dict[int, NDArray[np.uint8]]:
+    """Return the images of a few frames: by seeking where that is exact, else by reading up to the last of them.
+
+    Args:
+        path: what `source_of` knows to read.
+        times_s: frame -> its time as the file tells it; NaN where that is unknown, and nothing is sought then.
+
+    Raises:
+        VideoFault: this is no usable video.
+    """
+    if not times_s:
+        return {}
+    source = source_of(path)
+    sought = source.glimpses(times_s) if isinstance(source, Film) else None
+    if sought is not None:
+        return sought
+    frames = source.frames(min(times_s), max(times_s) + 1, frozenset(times_s))
+    return {frame.index: frame.image for frame in frames if frame.image is not None}
 
 
 def _suffixes() -> list[str]:

@@ -1,1 +1,4 @@
-"""What releases say of videos nobody labelled: where they disagree, and whether conclusions depend on the choice."""
+"""What releases say of videos nobody labelled.
+
+What looks wrong without any truth, where releases disagree, and whether conclusions depend on the choice.
+"""

@@ -23,7 +23,30 @@ function sortBy(header) {
 for (const button of document.querySelectorAll("th button")) {
   button.addEventListener("click", () => sortBy(button.parentNode));
 }
-/* Paper cannot be unfolded. */
+/* Shows the rows that hold every word of the field above their table. */
+for (const field of document.querySelectorAll("input[type=search]")) {
+  const rows = [...field.closest("p").nextElementSibling.querySelectorAll("tbody tr")];
+  const texts = rows.map((row) => row.textContent.toLowerCase());
+  const said = field.closest("p").querySelector("output");
+  field.addEventListener("input", () => {
+    const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const fits = texts.map((text) => words.every((word) => text.includes(word)));
+    rows.forEach((row, place) => row.classList.toggle("filtered", !fits[place]));
+    said.textContent = words.length ? `${fits.filter(Boolean).length} of ${rows.length} rows` : "";
+  });
+}
+/* Hides what is about a method that is switched off. */
+const toggles = [...document.querySelectorAll(".toggles input")];
+function showMethods() {
+  const hidden = new Set(toggles.filter((toggle) => !toggle.checked).map((toggle) => toggle.value));
+  for (const part of document.querySelectorAll("[data-methods]")) {
+    part.classList.toggle("off", part.dataset.methods.split("\n").some((name) => hidden.has(name)));
+  }
+}
+for (const toggle of toggles) toggle.addEventListener("change", showMethods);
+/* Paper cannot be unfolded. Long tables stay folded: nobody reads a thousand rows on paper. */
 window.addEventListener("beforeprint", () => {
-  for (const folded of document.querySelectorAll("details")) folded.open = true;
+  for (const folded of document.querySelectorAll("details")) {
+    if (folded.querySelectorAll("tbody tr").length <= 60) folded.open = true;
+  }
 });

@@ -7,7 +7,8 @@ those that are damaged: a lost one takes its number and has no image.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Container, Iterator
+import math
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +80,48 @@ class Film:
                     image = _shown(_bgr(picture, *size), gray)
                 yield Frame(index, time_s, image)
 
+    def glimpses(self, times_s: Mapping[int, float]) -> dict[int, NDArray[np.uint8]] | None:
+        """Return the images of a few frames by seeking, where that is sure to find them; None where it is not.
+
+        A picture is taken for a frame only if its time stamp is that of the frame: a wrong index makes frames missing
+        here, never wrong ones.
+
+        Args:
+            times_s: frame -> its time, as `frames` told it.
+        """
+        if not all(math.isfinite(time_s) for time_s in times_s.values()):
+            return None
+        with _opened(self.path) as (container, stream):
+            if not _tells_time(container, self.path) or not _orders_stamps(container, stream):
+                return None
+            if _open_options(self.path).get("seekable") == "0":
+                return None
+            clock, found, gray = _Clock(stream, True, True), {}, False
+            for index, (picture, pts) in enumerate(_pictures(container, stream)):
+                clock.time_s(index, pts)
+                if picture is not None:
+                    size = (picture.width, picture.height)
+                    gray = is_gray(_bgr(picture, *size))
+                    break
+            else:
+                return {}
+            for frame, time_s in sorted(times_s.items()):
+                wanted = clock.stamp(time_s)
+                if wanted is None:
+                    return None
+                try:
+                    container.seek(wanted, stream=stream)
+                except av.error.FFmpegError as error:
+                    if _is_machine_fault(error):
+                        raise
+                    continue
+                for picture, pts in _pictures(container, stream):
+                    if pts is None or pts >= wanted:
+                        if picture is not None and pts == wanted:
+                            found[frame] = _shown(_bgr(picture, *size), gray)
+                        break
+            return found
+
 
 class _Clock:
     """Times of frames, from their stamps or, where they have none, from the rate."""
@@ -97,6 +140,12 @@ class _Clock:
                 self._origin = pts - passed
             return float((pts - self._origin) * self._tick_s)
         return float(index / self._rate) if self._rate else float("nan")
+
+    def stamp(self, time_s: float) -> int | None:
+        """Return the time stamp of a frame with this time; None where stamps tell nothing."""
+        if self._origin is None or self._tick_s is None:
+            return None
+        return int(self._origin + round(time_s / self._tick_s))
 
 
 @contextmanager

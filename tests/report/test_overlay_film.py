@@ -1,0 +1,56 @@
+"""A film with poses drawn has the frames of the video, animals in the colour of their track, and opens anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from posewright import cli
+from posewright.errors import InputError
+from posewright.report.overlay_film import overlay_film
+
+from .make_videos import N_FRAMES, publish_video
+
+
+def read(path: Path) -> tuple[list[np.ndarray], str, float]:
+    """Return the frames, the codec, and the rate."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        frames = [picture.to_ndarray(format="rgb24") for picture in container.decode(stream)]
+        return frames, stream.codec_context.name, float(stream.average_rate or 0)
+
+
+def test_the_film_shows_each_frame_with_its_poses(tmp_path: Path) -> None:
+    publish_video(tmp_path / "a", tmp_path / "film", faults=1)  # eight frames with one animal
+    assert overlay_film(tmp_path / "a", tmp_path / "film", tmp_path / "out.mp4") == N_FRAMES
+    frames, codec, rate = read(tmp_path / "out.mp4")
+    assert (len(frames), codec, rate) == (N_FRAMES, "h264", pytest.approx(30.0))
+    assert max(frames[0].shape[:2]) == 640
+    below = [frame[frame.shape[0] * 6 // 10 :].astype(int) for frame in frames]  # where the second animal walks
+    coloured = [int((part.max(axis=2) - part.min(axis=2) > 60).sum()) for part in below]
+    assert max(coloured[:7]) < 0.1 * min(coloured[9:])
+
+
+def test_a_part_of_it_and_the_console(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    publish_video(tmp_path / "a", tmp_path / "film", faults=0)
+    words = ["overlay", str(tmp_path / "a"), "--film", str(tmp_path / "film"), "--start", "10", "--stop", "25"]
+    with pytest.raises(SystemExit) as end:
+        cli.main(words)
+    assert end.value.code == 0
+    assert "overlay.mp4: 15 frames" in capsys.readouterr().out
+    assert len(read(tmp_path / "a" / "overlay.mp4")[0]) == 15
+
+
+def test_faults_are_sentences_and_leave_no_film(tmp_path: Path) -> None:
+    publish_video(tmp_path / "a", tmp_path / "film", faults=0)
+    for folder, film, start, sentence in (
+        ("b", "film", 0, "has no poses.parquet"),
+        ("a", "elsewhere.mp4", 0, "name the film with --film"),
+        ("a", "film", 500, "give another range"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            overlay_film(tmp_path / folder, tmp_path / film, tmp_path / "out.mp4", start)
+        assert not (tmp_path / "out.mp4").exists()
