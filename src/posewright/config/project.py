@@ -121,7 +121,8 @@ class SplitConfig(Section):
     block_frames: Count = 50
     """Length of a block, in frames of the video (not in labelled frames)."""
     gap_frames: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
-    """Training frames so near to a block of another side are dropped; auto: measured from the animals' motion."""
+    """Training frames so near to a block of another side are dropped; auto: measured from
+    the autocorrelation of the labelled frames' pictures."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Another seed deals the groups anew."""
     file: str | None = None
@@ -187,6 +188,8 @@ class ReleaseConfig(Section):
     """Fold of the split it was trained on."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed it was trained with."""
+    refit: bool = False
+    """Train the method's recipes once more on all labels, those of the test side too; not itself evaluated."""
     bundle: str | None = None
     """Instead of a method: path or http(s) address of a bundle (`<name>.posewright`) made elsewhere."""
     sha256: Sha256 | None = None
@@ -198,6 +201,8 @@ class ReleaseConfig(Section):
             raise ValueError("give either a method, or a bundle with its sha256")
         if (self.bundle is None) != (self.sha256 is None):
             raise ValueError("a bundle and its sha256 belong together")
+        if self.refit and self.method is None:
+            raise ValueError("a bundle is as it was made; refit belongs to a method that is trained here")
         return self
 
 
@@ -237,7 +242,7 @@ class PredictConfig(Section):
     frames_at_once: Count = 8
     """Frames that go through the network together; a matter of speed and memory only."""
     chunk_frames: Count | None = None
-    """Cut longer videos in chunks of so many frames; null: never."""
+    """Videos longer than that, by the sheet's `stop` or `duration_s`, are cut over several jobs; null: never."""
     backend: Literal["auto", "torch", "openvino"] = "auto"
     """What runs the network; chosen once per release."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
@@ -365,16 +370,12 @@ def _references(project: ProjectConfig, where: str) -> list[Problem]:
             need(f"methods.{name}.release", method.release, project.releases, "release")
     for name, release in project.releases.items():
         if release.method is not None:
-            trained = {name: method for name, method in project.methods.items() if method.release is None}
-            need(f"releases.{name}.method", release.method, trained, "method to freeze")
+            own = {one: method for one, method in project.methods.items() if method.release is None}
+            fit = {one: method for one, method in own.items() if method.recipes or not release.refit}
+            need(f"releases.{name}.method", release.method, fit, f"method to {'refit' if release.refit else 'freeze'}")
             if release.fold >= project.split.folds:
-                problems.append(
-                    Problem(
-                        f"{where} key releases.{name}.fold",
-                        f"there is no fold {release.fold}",
-                        f"split.folds is {project.split.folds}, counted from 0",
-                    )
-                )
+                found, remedy = f"there is no fold {release.fold}", f"split.folds is {project.split.folds}, from 0"
+                problems.append(Problem(f"{where} key releases.{name}.fold", found, remedy))
     releases = [
         *project.releases,
         *(WORKING + name for name, method in project.methods.items() if method.release is None),
