@@ -102,7 +102,7 @@ def prepare(name: str, shared: Path, folder: Path) -> None:
     if name == "flies-wide":
         write_by_time(labels, folder / "split")
     else:
-        sides = split_labels(labels, by="block", val=0.1, test=0.2, block_frames=50, seed=0)
+        sides = split_labels(labels, by="block", val=0.1, test=0.2, block_frames=50, gap_frames=25, seed=0)
         write_split(sides, folder / "split")
     store_frames(labels, folder / "store" / "store.json")
 

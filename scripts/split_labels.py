@@ -23,7 +23,7 @@ def main() -> None:
     words.add_argument("--sheet", type=Path, help="videos.tsv with session and animals of the labelled videos")
     words.add_argument("--fold", type=int, default=0, help="which fold, from 0")
     words.add_argument("--groups", type=Path, metavar="TSV", help="table that remembers the groups; read and added to")
-    words.add_argument("--store", type=Path, help="store.json of the decoded frames, to look for near-duplicates in")
+    words.add_argument("--store", type=Path, help="store.json of the decoded frames; needed by an auto gap")
     words.add_argument("--out", type=Path, required=True, help="folder for {train,val,test}.slp and split.json")
     given = words.parse_args()
     dataset = validate(DatasetConfig, given.dataset, "--dataset")
@@ -42,6 +42,7 @@ def main() -> None:
 def make_split(given: argparse.Namespace, dataset: DatasetConfig, settings: SplitConfig) -> None:
     """Divide the labels as the words say."""
     labels = read_labels(**dataset.reading())
+    store = FrameStore(given.store) if given.store else None
     rows = read_rows(given.sheet) if given.sheet else []
     remembered = recall_groups(given.groups, settings) if given.groups else {}
     split = split_labels(
@@ -56,11 +57,12 @@ def make_split(given: argparse.Namespace, dataset: DatasetConfig, settings: Spli
         seed=settings.seed,
         groups=groups_of(labels, rows, settings.by, settings.file, remembered),
         remembered=remembered,
+        frames=store,
     )
     if given.groups:  # before the split is there: without the table it could not be made again
         remember_groups(given.groups, settings, split.places)
     sides = {side: [frame.key for frame in getattr(split, side).frames] for side in SIDES}
-    write_split(split, given.out, leakage_by_looks(FrameStore(given.store), sides) if given.store else None)
+    write_split(split, given.out, leakage_by_looks(store, sides) if store else None)
 
 
 if __name__ == "__main__":

@@ -194,16 +194,22 @@ def test_a_training_without_validation_is_told(shared_data: Path, tmp_path: Path
 
 
 def test_the_split_that_is_checked_is_the_one_that_will_be_made(shared_data: Path, tmp_path: Path) -> None:
-    project = load_project({"datasets": {"data": {"labels": [str(shared_data / "flies-pair" / "labels.slp")]}}})
+    data = {"datasets": {"data": {"labels": [str(shared_data / "flies-pair" / "labels.slp")]}}}
+    project = load_project({**data, "split": {"gap_frames": 3}})
     table = tmp_path / "groups.tsv"
     remember_groups(table, project.split, {"video.mp4/b0": "test", "video.mp4/b1": "val", "video.mp4/b2": "train"})
     check_inputs(project, "data", tmp_path / "check.json", table)
     labels = read_labels([shared_data / "flies-pair" / "labels.slp"])
     remembered = recall_groups(table, project.split)
-    made = split_labels(labels, by="block", val=0.1, test=0.2, remembered=remembered)
+    made = split_labels(labels, by="block", val=0.1, test=0.2, gap_frames=3, remembered=remembered)
     assert remembered.items() <= made.places.items()
     assert read_json(tmp_path / "check.json")["split"][0]["digest"] == made.digest
-    assert made.digest != split_labels(labels, by="block", val=0.1, test=0.2).digest
+    assert made.digest != split_labels(labels, by="block", val=0.1, test=0.2, gap_frames=3).digest
+    check_inputs(load_project(data), "data", tmp_path / "check.json", table)
+    facts = read_json(tmp_path / "check.json")["split"][0]
+    assert (facts["val"], facts["test"]) == (len(made.val.frames), len(made.test.frames))
+    assert (facts["gap_frames"], facts["dropped"], facts["digest"]) == (None, None, None)
+    assert facts["gap_reason"].startswith("not measured yet")
 
 
 def test_recipes_are_checked_with_the_values_of_the_plan(shared_data: Path, tmp_path: Path) -> None:

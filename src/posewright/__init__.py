@@ -9,4 +9,10 @@ Beneath all of them lie `shapes` (the shared nouns), `geometry` (the one owner o
 `synthetic` makes animals with exact truth; `check` and `cli` stand above the chain and may use all of it.
 """
 
+import os
+
+# Many a cluster's file system knows no locks, and HDF5 would refuse to open a file there. None of ours is written in
+# place while another process reads it. HDF5 looks at this once, when it is loaded.
+os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
+
 __version__ = "0.1.0"

@@ -17,7 +17,6 @@ from posewright.discretion import publishable
 from posewright.errors import InputError, nearest
 from posewright.files import write_json
 from posewright.findings import Findings
-from posewright.labels.find import Places
 from posewright.labels.fits import misfit
 from posewright.labels.measure import most_animals, node_reach_px
 from posewright.labels.memory import recall_groups
@@ -157,9 +156,8 @@ def _video(
             )
     facts.pop("is_count", None)
     if video.source is not None and facts["size"] is not None:
-        reading, numbers = settings.reading(), [frame.frame for frame in frames]
-        places = Places(reading["video_paths"], reading["path_map"])
-        facts["frame_check"] = check_frame_identity(video, numbers, places, settings.frame_check, where, findings)
+        numbers = [frame.frame for frame in frames]
+        facts["frame_check"] = check_frame_identity(video, numbers, settings.frame_check, where, findings)
     return facts
 
 
@@ -244,9 +242,9 @@ def _split_facts(split: Split) -> dict[str, Any]:
     return {
         "fold": split.settings["fold"],
         **sizes,
-        "dropped": len(split.dropped),
+        "dropped": None if split.gap_frames is None else len(split.dropped),
         "groups": len(split.groups),
-        "digest": split.digest,
+        "digest": None if split.gap_frames is None else split.digest,
         "gap_frames": split.gap_frames,
         "gap_reason": split.gap_reason,
         "notes": list(split.notes),

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from posewright.errors import InputError
 from posewright.findings import Findings
-from posewright.labels.find import Places
 from posewright.labels.model import VideoRef
 from posewright.samples.identity import WINDOW_FRAMES, Offsets, by_handle, compare_frames, sampled, seeking
 from posewright.samples.sources.base import reencode_command
@@ -18,14 +16,13 @@ FrameCheck = Literal["error", "report", "off"]
 
 
 def check_frame_identity(
-    video: VideoRef, frames: list[int], places: Places, how: FrameCheck, where: str, findings: Findings
+    video: VideoRef, frames: list[int], how: FrameCheck, where: str, findings: Findings
 ) -> dict[str, Any]:
     """Compare some labelled frames of a video; an offset is a finding that names it.
 
     Args:
         video: the labelled video.
         frames: its labelled frames, ascending.
-        places: where the original of embedded images is looked for.
         how: whether an offset is an error or only stands in the facts.
         where: how the video is named in findings.
         findings: what is wrong so far.
@@ -35,7 +32,7 @@ def check_frame_identity(
     """
     if how == "off":
         return {"compared": [], "why_not": "frame_check is off"}
-    film = _film(video, places)
+    film = _film(video)
     if film is None:
         return {"compared": [], "why_not": "there is no film to compare with"}
     chosen = sampled(frames)
@@ -58,16 +55,9 @@ def check_frame_identity(
     }
 
 
-def _film(video: VideoRef, places: Places) -> Path | None:
+def _film(video: VideoRef) -> Path | None:
     """Return the film that a labelled video is or was taken from; None if it is none, or is not here."""
-    path = video.source
-    if video.handle is not None:
-        if isinstance(video.handle.filename, list) or path is None:
-            return None
-        try:
-            path = places.find(video.path, path)
-        except InputError:  # of several files nobody knows which is meant
-            return None
+    path = video.source if video.handle is None else video.original
     try:
         return path if path is not None and isinstance(source_of(path), Film) else None
     except VideoFault:

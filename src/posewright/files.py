@@ -42,12 +42,18 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)  # mkstemp makes private files; results belong to the group
+        temporary.chmod(0o666 & ~_umask())  # mkstemp makes private files; results belong to the group
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def new_folder(parent: Path, prefix: str) -> Path:
+    """Make a folder with a name of its own in ``parent``, with the rights that umask and a setgid parent give."""
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
+    folder.chmod((folder.stat().st_mode & 0o7000) | (0o777 & ~_umask()))  # mkdtemp makes private folders
+    return folder
 
 
 def write_text(path: Path, text: str) -> None:
@@ -70,3 +76,9 @@ def place(source: Path, target: Path) -> None:
     """Copy ``source`` to ``target``; the target appears whole or not at all, on any file system."""
     with atomic_path(target) as temporary:
         shutil.copyfile(source, temporary)
+
+
+def _umask() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask

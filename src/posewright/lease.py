@@ -87,7 +87,7 @@ class Lease:
         draft = self._path.with_name(f".{self._path.name}.{self._token}")
         draft.write_text(json.dumps(self._holder()), encoding="utf-8")
         try:
-            os.link(draft, self._path)
+            _link(draft, self._path)
         except FileExistsError:
             return False
         finally:
@@ -133,7 +133,7 @@ class Lease:
             self._path.rename(removed)
             if _token(removed) != token:
                 with suppress(FileExistsError):
-                    os.link(removed, self._path)  # if even this comes late, its holder sees the loss at its next beat
+                    _link(removed, self._path)  # if even this comes late, its holder sees the loss at its next beat
             removed.unlink()
 
     def _beat(self) -> None:
@@ -146,6 +146,17 @@ class Lease:
                 os.utime(self._path)
             except OSError:
                 continue  # a file system that is away for a moment; the next beat tries again
+
+
+def _link(source: Path, target: Path) -> None:
+    """Give a file a second name that is free; on file systems without such links copy it, whole in one write."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        with target.open("xb") as file:
+            file.write(source.read_bytes())
 
 
 def _machine() -> dict[str, str]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -115,11 +116,20 @@ def test_training_keeps_its_distance_from_other_blocks(gap: int) -> None:
 
 def test_the_gap_says_where_it_comes_from() -> None:
     labels = make_labels([(0, frame) for frame in range(1000)])
-    measured = split(labels, block_frames=50)
-    assert (measured.gap_frames, measured.gap_reason[:9]) == (1, "measured:")  # points without any motion in common
+    rng = np.random.default_rng(0)
+    pictures = {frame.key: rng.integers(0, 255, (64, 64, 1), np.uint8) for frame in labels.frames}
+    measured = split(labels, block_frames=50, frames=pictures)
+    assert (measured.gap_frames, measured.gap_reason[:9]) == (1, "measured:")
     given = split(labels, block_frames=50, gap_frames=3)
     assert (given.gap_frames, given.gap_reason) == (3, "as split.gap_frames says")
     assert split(make_labels(EVERY, VIDEOS), by="video").gap_frames == 0
+
+
+def test_without_pictures_every_group_has_the_place_it_will_have() -> None:
+    labels = make_labels([(0, frame) for frame in range(1000)])
+    before, after = split(labels, block_frames=50), split(labels, block_frames=50, gap_frames=7)
+    assert (before.gap_frames, before.gap_reason[:16], before.dropped) == (None, "not measured yet", ())
+    assert (before.places, before.val.frames, before.test.frames) == (after.places, after.val.frames, after.test.frames)
 
 
 @pytest.mark.parametrize("by", ["video", "block"])
@@ -196,7 +206,7 @@ def test_the_digest_sees_membership_only(tmp_path: Path) -> None:
 
 def test_the_folder_holds_the_sides_and_the_whole_story(shared_data: Path, tmp_path: Path) -> None:
     labels = read_labels([shared_data / "mouse-openfield" / "config.yaml"])
-    made = split(labels, test=0.1, block_frames=6)
+    made = split(labels, test=0.1, block_frames=6, gap_frames=1)
     write_split(made, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["split.json", "test.slp", "train.slp", "val.slp"]
     story = read_json(tmp_path / "split.json")
@@ -271,8 +281,8 @@ def test_pkg_files_of_one_film_are_one_recording(shared_data: Path) -> None:
     labels = read_labels([flies / "train.pkg.slp", flies / "val.pkg.slp"])
     assert (len(labels.videos), len(as_recordings(labels).videos)) == (2, 1)
     assert len(as_recordings(labels).frames) == len(labels.frames)
-    made = split(labels, block_frames=20)
-    joined = split(as_recordings(labels), block_frames=20)
+    made = split(labels, block_frames=20, gap_frames=2)
+    joined = split(as_recordings(labels), block_frames=20, gap_frames=2)
     assert (made.gap_frames, leakage(made)) == (joined.gap_frames, leakage(joined))
     assert leakage(made)["nearest_train_frame"]["val"] is not None
     assert {group for _, _, group, _ in made.units} == {group for _, _, group, _ in joined.units}

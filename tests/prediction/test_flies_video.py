@@ -130,3 +130,23 @@ def test_both_files_hold_the_same_instances(products: dict[int, Path]) -> None:
 def test_frame_by_frame_is_the_same_as_many_at_once(release: Path, products: dict[int, Path]) -> None:
     one_by_one, together = (poses_of(product) for product in products.values())
     assert_agree(one_by_one, together, read_release(release).options, least_nodes=10 * N_FRAMES)
+
+
+def test_chunks_over_jobs_give_the_bytes_of_one_run(
+    release: Path, products: dict[int, Path], shared_data: Path, tmp_path: Path
+) -> None:
+    row = {"video": "flies", "path": str(shared_data / "flies-pair" / "video.mp4"), "n_animals": 2}
+    settings = {"tracker": {"similarity": "oks"}, "frames_at_once": 16, "chunk_frames": 250}
+
+    def predict(row: dict[str, Any]) -> Any:
+        manifest = tmp_path / "manifest.json"
+        predict_videos(release, [row], settings, tmp_path / "work", tmp_path / "published", manifest, tracker_for)
+        return read_json(manifest)
+
+    for number in (3, 1, 0, 2):
+        predict({**row, "chunk": [number, 4]})
+    told = predict(row)
+    assert told["provenance"]["flies"]["frames_computed"] == 0
+    product = Path(told["videos"]["flies"]["product"])
+    for name in ("poses.parquet", "frames.parquet", "poses.slp"):
+        assert (product / name).read_bytes() == (products[16] / name).read_bytes(), name

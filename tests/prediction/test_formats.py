@@ -21,7 +21,8 @@ from posewright.labels.read import read_labels
 from posewright.prediction.contracts import Estimator
 from posewright.prediction.formats import FORMATS, write_formats
 from posewright.prediction.poses import FRAMES_NAME, POSES_NAME, FramesWriter, PosesWriter, read_xarray
-from posewright.prediction.video import VideoTask, predict_video
+from posewright.prediction.task import VideoTask
+from posewright.prediction.video import predict_video
 from posewright.tracking.tracker import WindowTracker
 
 MOVEMENT = Path(os.environ.get("POSEWRIGHT_MOVEMENT", "/tmp/movement-venv/bin/python"))

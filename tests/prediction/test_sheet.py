@@ -19,7 +19,8 @@ import tifffile
 from posewright.prediction.contracts import Estimator
 from posewright.prediction.estimator import load_estimator
 from posewright.prediction.status import Status
-from posewright.prediction.video import VideoTask, predict_video
+from posewright.prediction.task import VideoTask
+from posewright.prediction.video import predict_video
 from posewright.samples.store import FrameStore
 from posewright.samples.video import open_frames
 from posewright.shapes import DecodeOptions

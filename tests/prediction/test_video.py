@@ -15,20 +15,22 @@ import pytest
 import sleap_io
 
 from posewright.prediction.contracts import Estimator
+from posewright.prediction.pieces import Cut
 from posewright.prediction.poses import poses_schema, read_poses, read_xarray
 from posewright.prediction.status import Status
-from posewright.prediction.video import VideoTask, predict_video
+from posewright.prediction.task import VideoTask
+from posewright.prediction.video import predict_video
 from posewright.shapes import PoseBatch
 from posewright.tracking.tracker import WindowTracker
 
 Truth = Callable[[int], np.ndarray]
 
 
-def run(folder: Path, estimator: Estimator, path: Path | str, frames_at_once: int = 8, **row: Any) -> Status:
+def run(folder: Path, estimator: Estimator, path: Path | str, cut: Cut | None = None, **row: Any) -> Status:
     folder.mkdir(exist_ok=True)
     task = VideoTask.from_row({"video": "a", "path": str(path), **row})
     tracker = WindowTracker("centroid", n_animals=2)
-    return predict_video(task, estimator, tracker, folder, frames_at_once)[0]
+    return predict_video(task, estimator, tracker, folder, cut)[0]
 
 
 def tables(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -85,8 +87,8 @@ def test_columns_and_types_are_those_promised(film: Path, estimator: Estimator, 
 def test_the_number_of_frames_at_once_has_no_effect(
     film: Path, estimator: Estimator, tmp_path: Path, frames_at_once: int
 ) -> None:
-    run(tmp_path / "a", estimator, film, frames_at_once=8)
-    run(tmp_path / "b", estimator, film, frames_at_once=frames_at_once)
+    run(tmp_path / "a", estimator, film, cut=Cut.of(8))
+    run(tmp_path / "b", estimator, film, cut=Cut.of(frames_at_once))
     for a, b in zip(tables(tmp_path / "a"), tables(tmp_path / "b"), strict=True):
         pd.testing.assert_frame_equal(a, b)
 

@@ -43,6 +43,7 @@ def write_speed(results: Path, *, seconds: dict[str, float], **changes: Any) -> 
     facts = {
         name: {
             "batch": 8,
+            "device": "cpu",
             "backend": "openvino",
             "network_bytes": 2_000_000,
             "models_digest": None,
@@ -51,7 +52,7 @@ def write_speed(results: Path, *, seconds: dict[str, float], **changes: Any) -> 
         for name in seconds
     }
     told = {
-        "machine": {"host": "node<07>", "device": "cpu"},
+        "machine": {"host": "node<07>"},
         "threads": 4,
         "memory_cap_mb": 4000,
         "frames": {"all": 32, "2": 20, "3-4": 12},
@@ -87,7 +88,7 @@ def test_without_a_measurement_the_command_is_told(copied: Made, tmp_path: Path)
 def test_the_cost_is_told_in_hours_of_the_users_own_videos_with_who_is_beaten(copied: Made, tmp_path: Path) -> None:
     write_speed(copied.results, seconds={"topdown": 4.0, "bottomup": 2.0})
     html = section(copied, tmp_path / "index.html")
-    assert "node&lt;07&gt;" in html
+    assert "Measured on node&lt;07&gt; (cpu, 4 threads)" in html
     assert "640 x 480 px" in html
     assert re.search(r">(29|30|31)\.\d h<", html) and re.search(r">(14|15|16)\.\d h<", html)  # 27 000 frames
     assert re.search(r"bottomup takes 0\.[45]\d times as long as topdown per frame of a video", html)

@@ -91,7 +91,9 @@ def _numbers(array: Any) -> list[float]:
 
 
 def _split() -> dict[str, Any]:
-    by_block = split_labels(_labels(), by="block", val=0.2, test=0.2, block_frames=50, seed=1)
+    images = _Images()
+    frames = {frame.key: images[frame.frame] for frame in _labels().frames}
+    by_block = split_labels(_labels(), by="block", val=0.2, test=0.2, block_frames=50, seed=1, frames=frames)
     return {"digest": digest_of([[*unit] for unit in by_block.units]), "gap": by_block.gap_frames}
 
 

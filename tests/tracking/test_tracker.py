@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from posewright.errors import InputError
-from posewright.prediction.video import VideoTask
+from posewright.prediction.task import VideoTask
 from posewright.shapes import PoseBatch
 from posewright.tracking.tracker import WindowTracker, tracker_for
 

@@ -12,16 +12,11 @@ import time
 from hashlib import sha256
 from pathlib import Path
 
+MODEL = ("best.ckpt", "model.json", "training_config.yaml", "training_log.csv", "curves.png", "provenance.json")
 FILES_IN = {
     "split_labels": ("train.slp", "val.slp", "test.slp", "split.json"),
-    "train_model": (
-        "best.ckpt",
-        "model.json",
-        "training_config.yaml",
-        "training_log.csv",
-        "curves.png",
-        "provenance.json",
-    ),
+    "train_model": MODEL,
+    "refit_model": MODEL,
     "evaluate_method": (
         "predictions.slp",
         "metrics.json",

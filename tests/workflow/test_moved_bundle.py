@@ -1,7 +1,11 @@
-"""A bundle goes to another folder and user, whose project has no labels: the poses are those of its maker."""
+"""A bundle goes to another folder and user, whose project has no labels: the poses are those of its maker.
+
+The other user's files have odd names, and one video is cut over jobs: neither may change anything.
+"""
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -24,6 +28,7 @@ pytestmark = pytest.mark.long
 
 VIDEOS = ("recording_1", "recording_2", "recording_3")
 TYPES = ("centroid", "centered_instance")
+ODD = ("-cam 0 'x' \"y\".mp4", "$(touch bad)\n`touch bad`.mp4", "ü漢🐁; touch bad.mp4")
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +53,13 @@ def ours(theirs: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
     place = project.folder / "from a colleague's disk" / "my flies (1).posewright"
     place.parent.mkdir()
     shutil.copyfile(theirs / "flies" / "flies.posewright", place)
-    shutil.copytree(theirs / "videos", project.folder / "videos")
-    rows = "".join(f"{video}\tvideos/{video}.mp4\n" for video in VIDEOS)
-    (project.folder / "videos.tsv").write_text("video\tpath\n" + rows)
+    (project.folder / "videos").mkdir()
+    with (project.folder / "videos.tsv").open("w", newline="", encoding="utf-8") as sheet:
+        rows = csv.writer(sheet, delimiter="\t", lineterminator="\n")
+        rows.writerow(["video", "path", "duration_s"])
+        for video, name in zip(VIDEOS, ODD, strict=True):
+            shutil.copyfile(theirs / "videos" / f"{video}.mp4", project.folder / "videos" / name)
+            rows.writerow([video, f"videos/{name}", 0.8 if video == VIDEOS[2] else ""])
     bundle = {"bundle": str(place.relative_to(project.folder)), "sha256": file_digest(place)}
     write_yaml(
         project.folder / "config" / "config.yaml",
@@ -58,7 +67,7 @@ def ours(theirs: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
             "datasets": {"mine": {}},
             "releases": {"brought": bundle},
             "videos": "videos.tsv",
-            "predict": {"releases": ["brought"], "batch": {"count": 2}},
+            "predict": {"releases": ["brought"], "batch": {"count": 2}, "chunk_frames": 8},
         },
     )
     done = project.snakemake("--show-failed-logs")
@@ -75,6 +84,9 @@ def test_the_poses_are_those_of_the_maker(theirs: Path, ours: Project) -> None:
         pd.testing.assert_frame_equal(before, after)
     states = [row["state"] for row in read_status(ours.folder / "results" / "status.tsv")]
     assert states == ["ok"] * len(VIDEOS)
+    assert not (ours.folder / "bad").exists()
+    chunks = {path.name for path in (ours.folder / "work" / "predict" / "batches" / "mine" / "brought").iterdir()}
+    assert {f"chunk{number}of3-{VIDEOS[2]}.json" for number in (1, 2, 3)} | {f"cut-{VIDEOS[2]}.json"} <= chunks
 
 
 def test_nothing_is_left_to_do_even_when_the_colleague_takes_the_file_back(ours: Project) -> None:

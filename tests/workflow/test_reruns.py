@@ -196,6 +196,21 @@ def test_a_changed_row_predicts_its_batch_only(finished: Project) -> None:
     assert "publish_video[flies dev-topdown v0]" in done.jobs
 
 
+def test_a_cut_video_is_published_again_without_its_chunks(finished: Project) -> None:
+    sheet = finished.folder / "videos.tsv"
+    sheet.write_text(sheet.read_text().replace("session", "session\tstop").replace("\ts0", "\ts0\t3000"))
+    finished.change_config(predict={**finished.config["predict"], "chunk_frames": 1200})
+    finished.run()
+    assert finished.dry_run().nothing
+    (finished.folder / "results/flies/videos/dev-topdown/v0/poses.slp").unlink()
+    done = finished.dry_run()
+    assert "predict_videos" not in done.rules
+    assert "publish_video[flies dev-topdown v0]" in done.jobs
+    finished.run()
+    shutil.rmtree(finished.folder / "work")
+    assert finished.dry_run().nothing
+
+
 def test_changed_tracking_predicts_and_publishes_everything_in_one_run(finished: Project) -> None:
     finished.change_config(predict={**finished.config["predict"], "tracker": {"window_frames": 9}})
     done = finished.dry_run()
@@ -272,6 +287,18 @@ def test_a_frozen_release_that_exists_has_no_rule(finished: Project) -> None:
     done = finished.dry_run("results/status.tsv")
     assert done.nothing
     assert not {"make_release", "predict_videos"} & finished.dry_run().rules
+
+
+def test_a_refit_is_frozen_as_any_release(finished: Project) -> None:
+    frozen = {"everything": {"method": "topdown", "fold": 0, "seed": 0, "refit": True}}
+    finished.change_config(releases=frozen, predict={**finished.config["predict"], "releases": ["everything"]})
+    finished.run()
+    assert finished.dry_run().nothing
+    recipe = finished.recipe("instance")
+    recipe.write_text(recipe.read_text().replace("sigma: 2.5", "sigma: 1.5"))
+    assert not {"refit_model", "make_release", "predict_videos"} & finished.dry_run().rules
+    finished.change_config(releases={"everything": {**frozen["everything"], "refit": False}})
+    assert "releases never change" in finished.snakemake("--dry-run").text
 
 
 def test_a_changed_definition_of_a_release_is_an_error(finished: Project) -> None:

@@ -44,6 +44,19 @@ def test_two_releases_are_compared_by_what_they_make_of_behaviour(fresh: Project
     assert "compare_behaviour" not in fresh.dry_run().rules
 
 
+def test_a_refit_learns_from_every_side_and_nothing_scores_it(fresh: Project) -> None:
+    refit = {"everything": {"method": "topdown", "refit": True}}
+    fresh.change_config(releases=refit, predict={"releases": ["everything", "dev-topdown"]})
+    jobs = fresh.dry_run().jobs
+    assert [job for job in jobs if job.startswith("refit_model")] == [
+        f"refit_model[flies {recipe} 0 0]" for recipe in ("centroid", "instance")
+    ]
+    assert len([job for job in jobs if job.startswith("train_model")]) == 3
+    assert not [job for job in jobs if job.startswith("evaluate_method") and not job.endswith(" val]")]
+    fresh.change_config(releases={"brought": {"bundle": "a.posewright", "sha256": "0" * 64, "refit": True}})
+    assert "refit belongs to a method" in fresh.snakemake("--dry-run").text
+
+
 def test_the_plan_alone_trains_nothing(fresh: Project) -> None:
     assert fresh.dry_run("plan").rules - {"plan"} == {"check_inputs", "split_labels", "store_frames", "plan_recipe"}
 
@@ -97,7 +110,7 @@ def test_what_the_workflow_takes_from_the_package_imports_nothing_heavy(tmp_path
         ({"seeds": "many"}, "seeds"),
         ({"predict": {"releases": ["dev-topdwon"]}}, "did you mean 'dev-topdown'"),
         ({"datasets": {"flies": {"labels": ["lables.slp"]}}}, "lables.slp does not exist"),
-        ({"predict": {"chunk_frames": 1000}}, "not available yet"),
+        ({"predict": {"dtype": "bfloat16"}}, "not available yet"),
     ],
 )
 def test_a_slip_in_the_config_is_a_sentence(fresh: Project, change: dict[str, object], sentence: str) -> None:
@@ -182,6 +195,19 @@ def test_videos_go_to_the_dataset_their_row_names(fresh: Project) -> None:
     assert "publish_video[mice dev-topdown v0]" in jobs
     assert "publish_video[flies dev-topdown v1]" in jobs
     assert "publish_video[flies dev-topdown v0]" not in jobs
+
+
+def test_a_very_long_video_is_a_batch_by_itself_that_waits_for_its_chunks(fresh: Project) -> None:
+    sheet = fresh.folder / "videos.tsv"
+    head, first, *rows = sheet.read_text().splitlines()
+    sheet.write_text("\n".join([f"{head}\tduration_s", f"{first}\t100", *(f"{row}\t10" for row in rows)]) + "\n")
+    fresh.change_config(predict={**fresh.config["predict"], "chunk_frames": 1200})
+    jobs = fresh.dry_run().jobs
+    predicted = [job for job in jobs if job.startswith("predict_videos")]
+    names = ["chunk1of3-v0", "chunk2of3-v0", "chunk3of3-v0", "cut-v0"]
+    assert predicted[-4:] == [f"predict_videos[flies dev-topdown {name}]" for name in names]
+    assert len(predicted) > 4
+    assert len([job for job in jobs if job.startswith("publish_video")]) == 5
 
 
 def test_another_config_file_replaces_the_default(fresh: Project) -> None:

@@ -21,7 +21,7 @@ from posewright.labels.write import write_labels
 
 ROOT = Path(__file__).resolve().parents[2]
 #: stages that no target makes but their own
-ON_REQUEST = {"measure_speed", "take_part", "compare_parts", "suggest_frames"}
+ON_REQUEST = {"measure_speed", "take_part", "compare_parts", "suggest_frames", "refit_model"}
 SHEET_HEAD = "video\tpath\tsession\n"
 
 

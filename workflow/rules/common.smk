@@ -64,7 +64,7 @@ wildcard_constraints:
     fold=r"\d+(_part\d+)?",
     seed=r"\d+",
     side="val|test",
-    batch="[01]+|all",
+    batch=r"[01]+|all|cut-[^/]+|chunk\d+of\d+-[^/]+",
 
 
 def untracked(function):
@@ -77,8 +77,8 @@ def store_of(wildcards):
     return f"{WORK}/store/{wildcards.dataset}/store.json"
 
 
-def model_files(dataset, recipes, fold, seed, file):
-    return [f"results/{dataset}/models/{recipe}/fold{fold}_seed{seed}/{file}" for recipe in recipes]
+def model_files(dataset, recipes, fold, seed, file, place="models"):
+    return [f"results/{dataset}/{place}/{recipe}/fold{fold}_seed{seed}/{file}" for recipe in recipes]
 
 
 def method_models(wildcards, file):
@@ -91,7 +91,8 @@ def release_models(wildcards, file):
     """Return one file of every model that goes into a release; none when it is made from a bundle."""
     made_of = PLAN.releases.definition(wildcards.release)
     recipes = PLAN.methods.recipes(made_of["method"]) if "method" in made_of else []
-    return model_files(wildcards.dataset, recipes, made_of.get("fold"), made_of.get("seed"), file)
+    place = "refits" if made_of.get("refit") else "models"
+    return model_files(wildcards.dataset, recipes, made_of.get("fold"), made_of.get("seed"), file, place)
 
 
 def thresholds(dataset, method, fold, seed):
@@ -124,6 +125,11 @@ def release_scores(wildcards, side):
         return []
     run = f"fold{made_of['fold']}_seed{made_of['seed']}"
     return [f"results/{wildcards.dataset}/evaluation/{made_of['method']}/{run}/{side}/metrics.json"]
+
+
+def batch_file(dataset, release, batch):
+    """Return the manifest of a batch of videos."""
+    return f"{WORK}/predict/batches/{dataset}/{release}/{batch}.json"
 
 
 def folders(files):

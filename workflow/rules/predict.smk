@@ -8,10 +8,14 @@ localrules:
 
 rule predict_videos:
     # Videos are no inputs: a missing one is a state in its status.json, not the end of the run.
+    # A very long video is a batch by itself that joins what the batches of its chunks computed.
     input:
         release="results/{dataset}/releases/{release}/release.json",
+        chunks=lambda w: [
+            batch_file(w.dataset, w.release, chunk) for chunk in PLAN.videos.chunks_of(w.dataset, w.batch)
+        ],
     output:
-        manifest=f"{WORK}/predict/batches/{{dataset}}/{{release}}/{{batch}}.json",
+        manifest=batch_file("{dataset}", "{release}", "{batch}"),
     log:
         "logs/predict_videos/{dataset}/{release}/{batch}.log",
     benchmark:
@@ -36,7 +40,7 @@ rule predict_videos:
 rule publish_video:
     # The manifest is a plain input, never ancient: a job below a job that runs is not checked for its own reasons.
     input:
-        manifest=lambda w: f"{WORK}/predict/batches/{w.dataset}/{w.release}/{PLAN.videos.batch_of(w.dataset, w.video)}.json",
+        manifest=lambda w: batch_file(w.dataset, w.release, PLAN.videos.batch_of(w.dataset, w.video)),
     output:
         files=expand(
             "results/{{dataset}}/videos/{{release}}/{{video}}/{file}",

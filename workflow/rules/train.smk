@@ -48,3 +48,43 @@ rule train_model:
         'python "$POSEWRIGHT/scripts/train_model.py" --recipe {params.recipe:q} --split {params.split:q}'
         " --store {params.store:q} --seed {wildcards.seed} --fold {wildcards.fold}"
         " --work {params.work:q} --out {params.out:q} >> {log:q} 2>&1"
+
+
+rule refit_model:
+    # The recipe of an evaluated model on the labels of all sides. Nothing scores it, so test frames stay unread.
+    input:
+        model="results/{dataset}/models/{recipe}/fold{fold}_seed{seed}/model.json",
+        log=ancient("results/{dataset}/models/{recipe}/fold{fold}_seed{seed}/training_log.csv"),
+        labels=ancient(multiext("results/{dataset}/split/fold{fold}/", "train.slp", "val.slp", "test.slp")),
+    output:
+        model="results/{dataset}/refits/{recipe}/fold{fold}_seed{seed}/model.json",
+        checkpoint="results/{dataset}/refits/{recipe}/fold{fold}_seed{seed}/best.ckpt",
+        others=multiext(
+            "results/{dataset}/refits/{recipe}/fold{fold}_seed{seed}/",
+            "training_config.yaml",
+            "training_log.csv",
+            "curves.png",
+            "provenance.json",
+        ),
+    log:
+        "logs/refit_model/{dataset}/{recipe}/fold{fold}_seed{seed}.log",
+    benchmark:
+        "benchmarks/refit_model/{dataset}/{recipe}/fold{fold}_seed{seed}.tsv"
+    conda:
+        "../../envs/posewright.yaml"
+    threads: 4
+    resources:
+        **SITE.of("refit_model", gpu=SITE.gpu, mem_mb=growing(12000, 64000), runtime=480),
+    params:
+        version=STAGE_VERSION["refit_model"],
+        evaluated=subpath(input.model, parent=True),
+        store=untracked(store_of),
+        dataset=untracked(lambda w: PLAN.labels.dataset_json(w.dataset)),
+        work=untracked(lambda w: f"{WORK}/train/{w.dataset}"),
+        split=lambda w: f"results/{w.dataset}/split/fold{w.fold}",
+        out=subpath(output.model, parent=True),
+    shell:
+        'python "$POSEWRIGHT/scripts/store_frames.py" --if-missing --dataset {params.dataset:q} --out {params.store:q}'
+        " > {log:q} 2>&1; "
+        'python "$POSEWRIGHT/scripts/refit_model.py" --model {params.evaluated:q} --split {params.split:q}'
+        " --store {params.store:q} --work {params.work:q} --out {params.out:q} >> {log:q} 2>&1"

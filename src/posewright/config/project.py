@@ -121,7 +121,8 @@ class SplitConfig(Section):
     block_frames: Count = 50
     """Length of a block, in frames of the video (not in labelled frames)."""
     gap_frames: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
-    """Training frames so near to a block of another side are dropped; auto: measured from the animals' motion."""
+    """Training frames so near to a block of another side are dropped; auto: measured from
+    the autocorrelation of the labelled frames' pictures."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Another seed deals the groups anew."""
     file: str | None = None
@@ -192,6 +193,8 @@ class ReleaseConfig(Section):
     """Fold of the split it was trained on."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed it was trained with."""
+    refit: bool = False
+    """Train the method's recipes once more on all labels, those of the test side too; not itself evaluated."""
     bundle: str | None = None
     """Instead of a method: path or http(s) address of a bundle (`<name>.posewright`) made elsewhere."""
     sha256: Sha256 | None = None
@@ -203,6 +206,8 @@ class ReleaseConfig(Section):
             raise ValueError("give either a method, or a bundle with its sha256")
         if (self.bundle is None) != (self.sha256 is None):
             raise ValueError("a bundle and its sha256 belong together")
+        if self.refit and self.method is None:
+            raise ValueError("a bundle is as it was made; refit belongs to a method that is trained here")
         return self
 
 
@@ -242,7 +247,7 @@ class PredictConfig(Section):
     frames_at_once: Count = 8
     """Frames that go through the network together; a matter of speed and memory only."""
     chunk_frames: Count | None = None
-    """Cut longer videos in chunks of so many frames; null: never."""
+    """Videos longer than that, by the sheet's `stop` or `duration_s`, are cut over several jobs; null: never."""
     backend: Literal["auto", "torch", "openvino"] = "auto"
     """What runs the network; chosen once per release."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
@@ -372,28 +377,14 @@ def _references(project: ProjectConfig, where: str) -> list[Problem]:
             need(f"methods.{name}.release", method.release, project.releases, "release")
     for name, release in project.releases.items():
         if release.method is not None:
-            trained = {name: method for name, method in project.methods.items() if method.release is None}
-            need(f"releases.{name}.method", release.method, trained, "method to freeze")
+            own = {one: m for one, m in project.methods.items() if m.release is None and m.predictions is None}
+            fit = {one: method for one, method in own.items() if method.recipes or not release.refit}
+            need(f"releases.{name}.method", release.method, fit, f"method to {'refit' if release.refit else 'freeze'}")
             if release.fold >= project.split.folds:
-                problems.append(
-                    Problem(
-                        f"{where} key releases.{name}.fold",
-                        f"there is no fold {release.fold}",
-                        f"split.folds is {project.split.folds}, counted from 0",
-                    )
-                )
-    files_only = [name for name, method in project.methods.items() if method.predictions is not None]
-    problems += [
-        Problem(
-            f"{where} key releases.{name}.method",
-            f"{release.method} is made of prediction files",
-            "a release needs models; name another method",
-        )
-        for name, release in project.releases.items()
-        if release.method in files_only
-    ]
-    has_models = [name for name, method in project.methods.items() if method.release is None and name not in files_only]
-    releases = [*project.releases, *(WORKING + name for name in has_models)]
+                found, remedy = f"there is no fold {release.fold}", f"split.folds is {project.split.folds}, from 0"
+                problems.append(Problem(f"{where} key releases.{name}.fold", found, remedy))
+    has_models = [one for one, method in project.methods.items() if method.release is None and not method.predictions]
+    releases = [*project.releases, *(WORKING + one for one in has_models)]
     for index, name in enumerate(project.predict.releases):
         need(f"predict.releases[{index}]", name, releases, "release")
     for index, seed in enumerate(project.learning_curve.seeds or ()):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 STAGE_VERSION: dict[str, int] = {
     "check_inputs": 1,
-    "split_labels": 3,
+    "split_labels": 4,
     "store_frames": 2,
     "plan_recipe": 1,
     "train_model": 1,
+    "refit_model": 1,
     "make_release": 2,
     "predict_videos": 2,
     "publish_video": 1,

@@ -19,6 +19,7 @@ from typing import Any
 
 import pandas as pd
 
+from posewright.discretion import publishable
 from posewright.errors import InputError
 from posewright.evaluation.speed_rounds import ROUND_SCHEMA, round_rows, speed_summary
 from posewright.evaluation.tables import write_table
@@ -27,7 +28,7 @@ from posewright.labels.model import LabelSet
 from posewright.labels.read import read_side
 from posewright.prediction.bundle import read_manifest
 from posewright.prediction.release import Release, read_release
-from posewright.prediction.video import VideoTask
+from posewright.prediction.task import VideoTask
 from posewright.samples.store import FrameStore
 from posewright.samples.video import VideoFault, source_of
 from posewright.surroundings import machine
@@ -124,7 +125,8 @@ def measure_speed(
         "frames_of_other_sizes": left_out,
         "video": video,
     }
-    write_json(out / "speed.json", {**about, **speed_summary(table, facts, float(settings["confidence"]))})
+    told = {**about, **speed_summary(table, facts, float(settings["confidence"]))}
+    write_json(out / "speed.json", publishable(told))
 
 
 def frames_by_animals(sides: Sequence[LabelSet], store: FrameStore) -> tuple[dict[str, list[tuple[int, int]]], int]:

@@ -21,7 +21,7 @@ from posewright.prediction.contracts import Estimator
 from posewright.prediction.estimator import load_estimator
 from posewright.prediction.release import read_release
 from posewright.samples.store import FrameStore
-from posewright.surroundings import peak_memory_mb
+from posewright.surroundings import device, peak_memory_mb
 
 Images = NDArray[np.uint8]
 
@@ -54,6 +54,7 @@ def calibrate(estimator: Estimator, task: Mapping[str, Any]) -> dict[str, Any]:
             break
     best = best_batch(tried)
     return {
+        "device": device(),
         "batches": tried,
         "batch": best["batch"],
         "frames_per_s": best["frames_per_s"],
@@ -102,14 +103,17 @@ def memory_mb() -> float:
 
 def _timed_video(estimator: Estimator, task: Mapping[str, Any], batch: int) -> dict[str, Any]:
     """Predict part of a video as prediction does: decode, find poses, track, write."""
-    from posewright.prediction.video import VideoTask, predict_video
+    from posewright.prediction.pieces import Cut
+    from posewright.prediction.task import VideoTask
+    from posewright.prediction.video import predict_video
     from posewright.tracking.tracker import tracker_for
 
     asked = VideoTask.from_row(task["video"])
     for row in ({**task["video"], "stop": asked.start + batch}, task["video"]):  # the first warms up and is forgotten
         whole = VideoTask.from_row(row)
         with tempfile.TemporaryDirectory() as folder:
-            status, told = predict_video(whole, estimator, tracker_for(whole, task["tracker"]), Path(folder), batch)
+            tracker = tracker_for(whole, task["tracker"])
+            status, told = predict_video(whole, estimator, tracker, Path(folder), Cut.of(batch))
     frames = status.frames_predicted
     return {"frames": frames, "seconds": told["seconds"], "frames_per_s": told["frames_per_s"]}
 

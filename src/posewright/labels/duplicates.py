@@ -76,11 +76,17 @@ def leakage_by_looks(frames: Frames, sides: Mapping[Side, Collection[Key]]) -> d
     }
 
 
+def coarse(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the coarse picture ``[CELLS CELLS]`` of ``[height width channel]``, in grey levels, with the mean zero."""
+    gray = image[..., 0] if image.shape[2] == 1 else cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
+    fine: Any = cv2.resize(gray.astype(np.float32), (CELLS, CELLS), interpolation=cv2.INTER_AREA)
+    picture: NDArray[np.float32] = fine - fine.mean(dtype=np.float32)
+    return picture
+
+
 def _pyramid(image: NDArray[np.uint8]) -> list[NDArray[np.int16]]:
     """Return the coarse pictures of one frame, flat, in eighths of a grey level, each with the mean zero."""
-    gray = image[..., 0] if image.shape[2] == 1 else cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
-    fine = cv2.resize(gray.astype(np.float32), (CELLS, CELLS), interpolation=cv2.INTER_AREA)
-    fine = fine - fine.mean()
+    fine = coarse(image)
     blocks = [fine.reshape(side, CELLS // side, side, CELLS // side).mean(axis=(1, 3)) for side in _LEVELS]
     return [np.rint(block * _FINE).astype(np.int16).ravel() for block in blocks]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from posewright.errors import InputError
 
 Fits = Callable[[Path], bool]  #: whether a file can be the video, by what the label file knows of it
+Shows = Callable[[Path], bool]  #: whether a file shows the very pictures that the label file holds of the video
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,12 @@ class Places:
     path_map: Mapping[str, str] = field(default_factory=dict)
 
     def find(
-        self, path: str, label_file: Path, others: Iterable[str] = (), fits: Fits = lambda candidate: True
+        self,
+        path: str,
+        label_file: Path,
+        others: Iterable[str] = (),
+        fits: Fits = lambda candidate: True,
+        shows: Shows | None = None,
     ) -> Path | None:
         """Return the file or folder a label file calls ``path``; None when there is none.
 
@@ -38,11 +44,12 @@ class Places:
             label_file: the file; its folder is searched, too, though not what lies below other folders in it.
             others: paths of the file's other videos. What shares more with one of them is not this one.
             fits: tells files that cannot be the video.
+            shows: decides, by the label file's own pictures, where names leave a doubt; None where it holds none.
 
         Raises:
             InputError: when several files answer to the name, or one file to the names of several videos.
         """
-        exact = self._exact(path, label_file)
+        exact = self._exact(path, label_file, shows)
         if exact is not None:
             return exact
         parts = _parts(self.mapped(path))
@@ -56,15 +63,17 @@ class Places:
             nearer = any(shared_parts(other, one) > shared for other in rivals.values())
             if os.path.realpath(one) not in taken and not nearer and fits(one):
                 own[one] = shared
-        best = [one for one, shared in own.items() if shared == max(own.values())]
+        best = _shown([one for one, shared in own.items() if shared == max(own.values())], shows)
         if len(best) > 1:
             listed = ", ".join(str(one) for one in best)
             raise InputError(
-                f"{label_file}: the video {path!r} could be any of {listed}; "
+                f"{label_file}: the video {path!r} could be any of {listed}{_not_told(best, shows)}; "
                 "give the folder of the right one in video_paths, or a path_map that spells it out."
             )
         for rival, others_parts in rivals.items() if best else ():
             if shared_parts(others_parts, best[0]) == own[best[0]]:
+                if shows is not None:
+                    return best[0] if shows(best[0]) else None
                 raise InputError(
                     f"{label_file}: {best[0]} could be the video {path!r} or the video {rival!r}; "
                     "give folders in which both lie in video_paths, or a path_map that spells them out."
@@ -86,10 +95,10 @@ class Places:
         """Return whether a path leads somewhere as it stands, without a search."""
         return self._exact(path, label_file) is not None
 
-    def _exact(self, path: str, label_file: Path) -> Path | None:
+    def _exact(self, path: str, label_file: Path, shows: Shows | None = None) -> Path | None:
         given = Path(self.mapped(path))
         places = [given] if given.is_absolute() else [label_file.parent / given, given]
-        found = _existing(places) if _parts(self.mapped(path)) else []
+        found = _shown(_existing(places) if _parts(self.mapped(path)) else [], shows)
         if len(found) > 1:
             raise InputError(
                 f"{label_file}: the video {path!r} could be any of {', '.join(map(str, found))}; "
@@ -112,6 +121,20 @@ class Places:
                 for name in [*folders, *sorted(files)]:
                     found.setdefault(name, []).append(Path(root, name))
         return found
+
+
+def _shown(candidates: list[Path], shows: Shows | None) -> list[Path]:
+    """Return those of several candidates that show the label file's pictures; all of them if none does."""
+    if shows is None or len(candidates) < 2:
+        return candidates
+    return [one for one in candidates if shows(one)] or candidates
+
+
+def _not_told(candidates: Sequence[Path], shows: Shows | None) -> str:
+    """Say why the pictures leave the doubt, as a clause."""
+    if shows is None:
+        return ""
+    return f" ({'each' if shows(candidates[0]) else 'none'} shows the images embedded in the labels)"
 
 
 def shared_parts(parts: Sequence[str], candidate: Path) -> int:

@@ -1,4 +1,4 @@
-"""Whether a video file can be the one that a label file speaks of: size and number of frames, where both are known."""
+"""Whether a video file can be the one that a label file speaks of: by size, number of frames, and embedded images."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
+
+from posewright.labels.duplicates import Looks
 
 _COUNT_TOLERANCE = 0.01  #: part by which two programs may count a container's frames differently
 _LEAST_TOLERANCE = 2
+_SAMPLED_IMAGES = 4  #: embedded images that a film has to show
 
 Shape = tuple[int, int, int]  #: frames, height, width
 
@@ -39,6 +43,36 @@ def misfit(path: Path, stored: Shape | None) -> str | None:
     if found[0] and abs(found[0] - stored[0]) > tolerance:
         return f"it has {found[0]} frames, the label file says {stored[0]}"
     return None
+
+
+def shows(path: Path, embedded: Any) -> bool:
+    """Return whether a film shows, at their numbers, some of the images that a label file carries of it.
+
+    It is sought in as SLEAP does, for that is how the images came about. They may have been compressed once more: the
+    same picture is one that `posewright.labels.duplicates` calls a near-duplicate, in frames of equal size.
+
+    Args:
+        path: a candidate.
+        embedded: the ``sleap_io.Video`` of the embedded images.
+    """
+    import sleap_io
+
+    try:
+        if embedded.backend is None:
+            embedded.open()
+        numbers = sorted(embedded.backend.embedded_frame_inds)
+        film = sleap_io.load_video(path.as_posix())
+        places = np.linspace(0, len(numbers) - 1, min(_SAMPLED_IMAGES, len(numbers)))
+        return bool(numbers) and all(_is_alike(film, embedded, numbers[round(place)]) for place in places)
+    except (AttributeError, IndexError, KeyError, ValueError, OSError):  # no film, or too short for it
+        return False
+
+
+def _is_alike(film: Any, embedded: Any, number: int) -> bool:
+    image, other = np.asarray(embedded[number]), np.asarray(film[number])
+    looks = Looks()
+    looks.add(image)
+    return image.shape[:2] == other.shape[:2] and looks.like(other) is not None
 
 
 @lru_cache(maxsize=4096)

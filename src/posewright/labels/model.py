@@ -23,12 +23,14 @@ class VideoRef:
         source: local file or folder found for it (for embedded frames: the label file); None if missing.
         handle: ``sleap_io.Video`` for image sequences and embedded frames; None for a video file.
         stored: frames, height and width by the label file's account; None where it gives none.
+        original: the film that embedded frames were taken from, where it was found; None for all else.
     """
 
     path: str
     source: Path | None
     handle: Any = field(default=None, compare=False, repr=False)
     stored: tuple[int, int, int] | None = field(default=None, compare=False, repr=False)
+    original: Path | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_images(self) -> bool:

@@ -162,8 +162,9 @@ def _read_sides(path: Path) -> dict[str, str]:
 
 def _row_of(video: VideoRef, rows: Sequence[VideoRow]) -> VideoRow | None:
     """Return the sheet's row of a labelled video: the same file, else the only one of its base name."""
-    if video.source is not None:
-        place = os.path.realpath(video.source)
+    film = video.original or video.source
+    if film is not None:
+        place = os.path.realpath(film)
         same = [row for row in rows if os.path.realpath(row.path) == place]
         if same:
             return same[0]

@@ -23,14 +23,19 @@ def frame_mark(video: str, frame: int) -> str:
 
 def marks_of_split(split: Path) -> dict[str, list[str]]:
     """Return the marks of the frames that a training learns from, and of those that choose its weights."""
+    return {side: _marks(split, (side,)) for side in ("train", "val")}
+
+
+def marks_of_all_sides(split: Path) -> dict[str, list[str]]:
+    """Return the marks of the frames that a refit learns from, those of the test side too; none choose its weights."""
+    return {"train": _marks(split, ("train", "val", "test")), "val": []}
+
+
+def _marks(split: Path, sides: Sequence[str]) -> list[str]:
     record = read_json(split)
     names = [str(path).replace("\\", "/").rpartition("/")[2] for path in record["videos"]]
-    return {
-        side: sorted(
-            {frame_mark(names[int(video)], int(frame)) for video, frame, _, own in record["units"] if own == side}
-        )
-        for side in ("train", "val")
-    }
+    units = record["units"]
+    return sorted({frame_mark(names[int(video)], int(frame)) for video, frame, _, own in units if own in sides})
 
 
 def marks_of_models(models: Sequence[Path], side: str) -> set[str] | None:

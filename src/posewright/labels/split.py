@@ -12,8 +12,9 @@ from typing import Any, Literal
 from posewright.discretion import publishable
 from posewright.errors import InputError
 from posewright.files import digest_of, write_json
+from posewright.labels.duplicates import Frames
+from posewright.labels.gap import measured_gap
 from posewright.labels.model import LabelSet
-from posewright.labels.motion import measured_gap
 from posewright.labels.recordings import as_recordings, group_names, video_names
 from posewright.labels.settle import settle
 from posewright.labels.sides import Dealer, Place, Side, side_in
@@ -35,7 +36,7 @@ class Split:
         places: group -> where it stands in all folds alike; what has to be remembered.
         units: (video, frame, group, side) of every labelled frame, those without animals too; ``dropped`` in a gap.
         dropped: (video, frame) keys in a gap between blocks of different sides.
-        gap_frames: width of the gap; 0 without blocks.
+        gap_frames: width of the gap; 0 without blocks, None where it is still to be measured.
         gap_reason: how that width came about.
         settings: by, fold, folds, seed and what else was asked for.
         notes: sentences about groups that do not stand where their hash says.
@@ -50,7 +51,7 @@ class Split:
     places: dict[str, Place]
     units: tuple[tuple[int, int, str, str], ...]
     dropped: tuple[tuple[int, int], ...]
-    gap_frames: int
+    gap_frames: int | None
     gap_reason: str
     settings: dict[str, Any]
     notes: tuple[str, ...]
@@ -71,6 +72,7 @@ def split_labels(
     seed: int = 0,
     groups: Mapping[int, str] | None = None,
     remembered: Mapping[str, Place] | None = None,
+    frames: Frames | None = None,
 ) -> Split:
     """Divide labelled frames into train, val and test so that no group has frames on two sides.
 
@@ -87,17 +89,19 @@ def split_labels(
         folds: number of folds.
         fold: which of them.
         block_frames: length of a block.
-        gap_frames: training frames so near to a block of another side are dropped; ``auto`` is measured from the
-            animals' motion (`posewright.labels.motion`).
+        gap_frames: training frames so near to a block of another side are dropped; ``auto`` is measured from
+            the autocorrelation of the pictures (`posewright.labels.gap`).
         seed: of the hash.
         groups: video index -> group (``animal``, ``session``), or -> train, val, test (``file``).
         remembered: group -> place in an earlier split with the same settings (`posewright.labels.memory`).
+        frames: pictures of all labelled frames; without them an ``auto`` gap is not measured and nothing is dropped,
+            while every group has the place that it will have.
 
     Raises:
         InputError: a side is empty and no group can be spared for it, or a video belongs to no group.
     """
     _check_settings(by, val, test, folds, fold)
-    gap, gap_reason = _gap(labels, by, block_frames, gap_frames)
+    gap, gap_reason = _gap(labels, by, block_frames, gap_frames, frames)
     known = remembered or {}
     of_key = group_names(labels, by, groups, block_frames)
     of_frame = {frame.key: of_key[frame.key] for frame in labels.frames}
@@ -158,7 +162,14 @@ def write_split(split: Split, folder: Path, looks: Mapping[str, Any] | None = No
         split: the split.
         folder: where to.
         looks: what `posewright.labels.duplicates` found; None if nobody looked.
+
+    Raises:
+        InputError: the gap has not been measured.
     """
+    if split.gap_frames is None:
+        raise InputError(
+            "split.gap_frames: auto is measured from the decoded frames; give the frame store, or a number of frames."
+        )
     for side in SIDES:
         write_labels(getattr(split, side), folder / f"{side}.slp")
     negatives = {side: len(getattr(split, side).negatives) for side in SIDES}
@@ -214,13 +225,17 @@ def _touched(frame: int, gap: int, block_frames: int) -> list[int]:
     return [block * block_frames for block in range(first, last + 1)]
 
 
-def _gap(labels: LabelSet, by: By, block_frames: int, gap_frames: int | Literal["auto"]) -> tuple[int, str]:
+def _gap(
+    labels: LabelSet, by: By, block_frames: int, gap_frames: int | Literal["auto"], frames: Frames | None
+) -> tuple[int | None, str]:
     """Return the width of the gap, and a sentence on where it comes from."""
     if by != "block":
         return 0, f"no gap: the groups are not blocks of one video (split.by: {by})"
-    if gap_frames == "auto":
-        return measured_gap(as_recordings(labels), block_frames)
-    return gap_frames, "as split.gap_frames says"
+    if gap_frames != "auto":
+        return gap_frames, "as split.gap_frames says"
+    if frames is None:
+        return None, "not measured yet: the gap is measured from the decoded frames when the split is made"
+    return measured_gap(labels, frames, block_frames)
 
 
 def _remedy(by: By, labels: LabelSet, block_frames: int) -> str:

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from posewright.labels.find import Places
-from posewright.labels.fits import misfit, stored_shape
+from posewright.labels.fits import misfit, shows, stored_shape
 from posewright.labels.model import VideoRef
 from posewright.labels.part import Identity
 
 
 def videos_of(videos: Sequence[Any], label_file: Path, places: Places) -> list[tuple[Identity, VideoRef]]:
     """Return the ``sleap_io.Video``s of a label file as references, each with its identity."""
-    files = [spelled(video) for video in videos if _is_file(video)]
+    files = [spelled(video.original_video or video) for video in videos if not _is_listed(video)]
     return [_video_of(video, label_file, places, files) for video in videos]
 
 
@@ -24,11 +24,15 @@ def _video_of(video: Any, label_file: Path, places: Places, files: Sequence[str]
     if isinstance(video.filename, list):
         return _listed_images([str(name) for name in video.filename], label_file, places)
     if not _is_file(video):
-        return _embedded(video, str(video.backend_metadata["dataset"]), label_file, places)
+        return _embedded(video, str(video.backend_metadata["dataset"]), label_file, places, files)
     path, shape = spelled(video), stored_shape(video)
     source = places.find(path, label_file, files, lambda candidate: misfit(candidate, shape) is None)
     identity = ("file", path if source is None else os.path.realpath(source))
     return identity, VideoRef(path, source, stored=shape)
+
+
+def _is_listed(video: Any) -> bool:
+    return isinstance((video.original_video or video).filename, list)
 
 
 def _is_file(video: Any) -> bool:
@@ -63,7 +67,9 @@ def common_folder(names: Sequence[str]) -> str:
     return "/".join(level[0] for level in shared)
 
 
-def _embedded(video: Any, dataset: str, label_file: Path, places: Places) -> tuple[Identity, VideoRef]:
+def _embedded(
+    video: Any, dataset: str, label_file: Path, places: Places, files: Sequence[str]
+) -> tuple[Identity, VideoRef]:
     """Return frames embedded in a label file; their path is that of the video they were taken from, if known."""
     original = video.original_video
     path = original.filename if original is not None else video.filename
@@ -73,7 +79,18 @@ def _embedded(video: Any, dataset: str, label_file: Path, places: Places) -> tup
         return ("embedded", str(video.filename), dataset), VideoRef(name, None)
     video.replace_filename(container.as_posix(), open=False)
     video.open_backend = True
-    return ("embedded", os.path.realpath(container), dataset), VideoRef(name, container, video)
+    film = None
+    if original is not None and not isinstance(path, list):
+        shape = stored_shape(original)
+        film = places.find(
+            name,
+            label_file,
+            files,
+            lambda candidate: misfit(candidate, shape) is None,
+            lambda candidate: shows(candidate, video),
+        )
+    identity = ("embedded", os.path.realpath(container), dataset)
+    return identity, VideoRef(name, container, video, original=film)
 
 
 def _listed_images(names: list[str], label_file: Path, places: Places) -> tuple[Identity, VideoRef]:

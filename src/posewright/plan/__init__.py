@@ -82,7 +82,6 @@ class Plan:
 def _refuse_unavailable(project: ProjectConfig) -> None:
     """Refuse what the config can say and this version cannot do, rather than to ignore it."""
     asked = {
-        "predict.chunk_frames": project.predict.chunk_frames is not None,
         f"predict.dtype {project.predict.dtype}": project.predict.dtype != "float32",
     }
     found = [key for key, is_asked in asked.items() if is_asked]

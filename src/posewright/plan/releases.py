@@ -54,7 +54,8 @@ class ReleasePlan:
         if declared is not None and declared.bundle is not None:
             return {"sha256": declared.sha256}
         if declared is not None:
-            return {"method": declared.method, "fold": declared.fold, "seed": declared.seed}
+            made_of = {"method": declared.method, "fold": declared.fold, "seed": declared.seed}
+            return {**made_of, "refit": True} if declared.refit else made_of
         return {"method": release.removeprefix(WORKING), "fold": 0, "seed": self.project.seeds[0]}
 
     def to_make(self, dataset: str) -> list[str]:

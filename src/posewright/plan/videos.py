@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from math import inf
+from math import ceil, inf
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,10 @@ from posewright.samples.sources.places import is_there
 
 #: Columns of the sheet that reach prediction; a change in any other one (a note, a session) predicts nothing again.
 PREDICTION_COLUMNS = ("video", "path", "n_animals", "start", "stop", "roi", "fps", "exclude")
+
+#: Batches beside those of the tree: a video that is cut over jobs, and each of its chunks.
+_CUT, _CHUNK = "cut-", re.compile(r"chunk(\d+)of(\d+)-(.+)")
+_USUAL_FPS = 30.0  #: where the sheet tells only how long a video lasts; no result depends on it
 
 FILES_KEPT = {
     "poses": "poses.parquet",
@@ -75,14 +80,22 @@ class VideoPlan:
     @cached_property
     def _batches(self) -> dict[str, dict[str, list[str]]]:
         limits = self.project.predict.batch
-        return {
-            dataset: batches(
-                {video: (row.duration_s or 0.0) / 60.0 for video, row in rows.items()},
-                limits.count,
-                limits.minutes or inf,
-            )
-            for dataset, rows in self._rows_of.items()
-        }
+        found = {}
+        for dataset, rows in self._rows_of.items():
+            cut = [video for video, row in rows.items() if self._n_chunks(row) > 1]
+            minutes = {video: (row.duration_s or 0.0) / 60.0 for video, row in rows.items() if video not in cut}
+            found[dataset] = batches(minutes, limits.count, limits.minutes or inf) | {
+                _CUT + video: [video] for video in cut
+            }
+        return found
+
+    def _n_chunks(self, row: VideoRow) -> int:
+        """Return over how many jobs a video is cut, by what the sheet tells of its length; 1 where it tells nothing."""
+        most, begin, end = self.project.predict.chunk_frames, row.start or 0, row.stop
+        if row.duration_s is not None:
+            n_frames = ceil(row.duration_s * (row.fps or _USUAL_FPS))
+            end = n_frames if end is None else min(end, n_frames)
+        return 1 if most is None or end is None or row.exclude else max(1, ceil((end - begin) / most))
 
     @cached_property
     def _batch_of(self) -> dict[tuple[str, str], str]:
@@ -98,8 +111,19 @@ class VideoPlan:
         return self._batch_of[dataset, video]
 
     def batch_rows(self, dataset: str, batch: str) -> str:
-        """Return the rows of a batch as JSON: the columns that reach prediction."""
+        """Return the rows of a batch as JSON: the columns that reach prediction, and which chunk is meant."""
+        chunk = _CHUNK.fullmatch(batch)
+        if chunk is not None:
+            return canonical_json([{**self.row(dataset, chunk[3]), "chunk": [int(chunk[1]) - 1, int(chunk[2])]}])
         return canonical_json([self.row(dataset, video) for video in self._batches[dataset][batch]])
+
+    def chunks_of(self, dataset: str, batch: str) -> list[str]:
+        """Return the batches whose work a batch joins: the chunks of a video that is cut."""
+        if not batch.startswith(_CUT):
+            return []
+        video = batch.removeprefix(_CUT)
+        count = self._n_chunks(self._rows_of[dataset][video])
+        return [f"chunk{number + 1}of{count}-{video}" for number in range(count)]
 
     def row(self, dataset: str, video: str) -> dict[str, Any]:
         """Return the columns of a video's row that reach prediction."""

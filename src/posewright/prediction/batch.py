@@ -1,12 +1,14 @@
 """Predict a batch of videos with one release: models are opened once, each video ends with files and a state.
 
 For each video, in this order: a finished product is kept; published files of the same key are adopted; else it is
-predicted. A video that failed is always tried again, for the file may have come since.
+predicted, from where an interrupted job or other jobs left it. A video that failed is always tried again, for the file
+may have come since.
 """
 
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,14 +22,17 @@ from posewright.files import digest_of, write_json
 from posewright.lease import Lease
 from posewright.prediction.contracts import Estimator, Tracker
 from posewright.prediction.formats import FORMATS, write_formats
+from posewright.prediction.pieces import Chunk, Cut
 from posewright.prediction.product import STATUS_NAME, Product, kept_files
 from posewright.prediction.release import Release, read_release
 from posewright.prediction.status import Status, read_status, write_status
-from posewright.prediction.video import VideoTask, predict_video
+from posewright.prediction.task import VideoTask
+from posewright.prediction.video import predict_chunk, predict_video
 from posewright.provenance import Record, sampled_digest
 
 SCHEMA = 1
 _KEEP = ("poses", "frames", "slp")
+_REFIT_NOTE = "the release learnt from all labels and is not itself evaluated; its method's scores are of another model"
 
 MakeTracker = Callable[[VideoTask, Mapping[str, Any] | None], Tracker | None]
 
@@ -48,16 +53,17 @@ def predict_videos(
 
     Args:
         release: a ``release.json``, or a bundle.
-        videos: rows of the sheet.
+        videos: rows of the sheet; one with the entry ``chunk``, as ``[number, count]``, asks for a part of its
+            video that another job joins with the others.
         settings: the section ``predict`` of the configuration, resolved.
-        work: undeclared work folder of prediction; the products go to ``products`` in it.
+        work: undeclared work folder of prediction; products go to ``products`` in it, unfinished ones to ``pieces``.
         published: folder of this release's published videos.
         manifest: the JSON file to write, when all videos have a state.
         make_tracker: gives a video its own tracker, by the setting ``tracker``, or None for none.
         open_estimator: loads the models, at most once; by default from the release's bundle, unpacked in ``work``.
 
     Raises:
-        OutOfTime: the end of the Slurm job is near; finished videos stay.
+        OutOfTime: the end of the Slurm job is near; finished videos and pieces stay.
     """
     opened = read_release(release)
     deadline = Deadline()
@@ -67,8 +73,11 @@ def predict_videos(
     with Lease(manifest.with_suffix(".lease"), on_loss=deadline.bring_near).held(), deadline.watched():
         for row in videos:
             task = VideoTask.from_row(row)
-            entries[task.video], provenance[task.video] = batch.video(task)
-            _log.info("%s: %s (%s)", task.video, entries[task.video]["state"], provenance[task.video]["how"])
+            if row.get("chunk"):
+                provenance[task.video] = batch.chunk(task, Chunk(*row["chunk"]))
+            else:
+                entries[task.video], provenance[task.video] = batch.video(task)
+            _log.info("%s: %s", task.video, provenance[task.video]["how"])
     write_json(manifest, {"schema": SCHEMA, "release": opened.name, "videos": entries, "provenance": provenance})
 
 
@@ -105,6 +114,8 @@ class _Batch:
         self._release = release
         self._settings = settings
         self._products = work / "products"
+        self._pieces = work / "pieces"
+        self._cut = Cut.of(int(settings.get("frames_at_once") or 8), settings.get("chunk_frames"))
         self._published = published
         self._make_tracker = make_tracker
         self._open_estimator = open_estimator
@@ -115,15 +126,27 @@ class _Batch:
 
     def video(self, task: VideoTask) -> tuple[dict[str, Any], dict[str, Any]]:
         """Bring one video to its product; return its entries for the manifest and the provenance."""
-        files = tuple(kept_files(list(self._settings.get("keep") or _KEEP)))
-        key = video_key(self._release.digest, self._settings, task)
-        product = Product(self._products / key, key, files)
+        product = self._product(task)
         status, how = self._bring(task, product)
         also = list(self._settings.get("also_write") or ())
-        write_formats(product.folder, also, publishable(task.path), key)
-        names = [*files, *(FORMATS[word][0] for word in also), STATUS_NAME]
-        entry = {"key": key, "product": str(product.folder), "state": status.state, "files": names}
+        write_formats(product.folder, also, publishable(task.path), product.key)
+        names = [*product.files, *(FORMATS[word][0] for word in also), STATUS_NAME]
+        entry = {"key": product.key, "product": str(product.folder), "state": status.state, "files": names}
         return entry, how
+
+    def chunk(self, task: VideoTask, chunk: Chunk) -> dict[str, Any]:
+        """Compute one chunk of a video, unless the video is finished; return its entry for the provenance."""
+        product = self._product(task)
+        found = product.status() or product.published(self._published / task.video)
+        if found is not None and found.state != "failed":
+            return {"how": "kept"}
+        leave = partial(self._leave_if_out_of_time, task)
+        predict_chunk(task, self._opened(), self._cut, self._pieces / product.key, chunk, leave)
+        return {"how": f"predicted chunk {chunk.number + 1} of {chunk.count}"}
+
+    def _product(self, task: VideoTask) -> Product:
+        key = video_key(self._release.digest, self._settings, task)
+        return Product(self._products / key, key, tuple(kept_files(list(self._settings.get("keep") or _KEEP))))
 
     def _bring(self, task: VideoTask, product: Product) -> tuple[Status, dict[str, Any]]:
         status = product.status()
@@ -138,8 +161,7 @@ class _Batch:
         return self._predict(task, product, 1 + (earlier.attempts if earlier else 0))
 
     def _predict(self, task: VideoTask, product: Product, attempts: int) -> tuple[Status, dict[str, Any]]:
-        if self._estimator is None:
-            self._estimator = self._open_estimator(self._release)
+        pieces = self._pieces / product.key
         inputs = {self._release.bundle.name: f"content:{self._release.digest}"}
         record = Record(
             "predict_videos",
@@ -149,13 +171,16 @@ class _Batch:
         with product.filling() as folder:
             status, timings = predict_video(
                 task,
-                self._estimator,
+                self._opened(),
                 self._make_tracker(task, self._settings.get("tracker")),
                 folder,
-                frames_at_once=int(self._settings.get("frames_at_once") or 8),
+                self._cut,
                 with_slp="slp" in (self._settings.get("keep") or _KEEP),
+                pieces=pieces,
                 before_each=partial(self._leave_if_out_of_time, task),
             )
+            if self._release.is_refit and status.frames_predicted:
+                status = replace(status, message="; ".join(filter(None, (status.message, _REFIT_NOTE))))
             for path in folder.iterdir():
                 if path.name not in product.files:
                     path.unlink()
@@ -163,12 +188,18 @@ class _Batch:
             record.effort = replace(record.watch.effort(), attempts=attempts, untold=0)
             provenance = record.to_json(sorted(folder.iterdir()), modules=False)
             write_status(folder / STATUS_NAME, status.told(attempts, provenance), product.key)
+        shutil.rmtree(pieces, ignore_errors=True)
         self._n_predicted += 1
         return status, {"how": "predicted", **timings}
 
-    def _leave_if_out_of_time(self, task: VideoTask) -> None:
+    def _opened(self) -> Estimator:
+        if self._estimator is None:
+            self._estimator = self._open_estimator(self._release)
+        return self._estimator
+
+    def _leave_if_out_of_time(self, task: VideoTask, n_pieces: int) -> None:
         done = f"interrupted in video {task.video}, {self._n_predicted} were predicted in this job"
-        self._deadline.leave_if_near(done, has_gained=self._n_predicted > 0)
+        self._deadline.leave_if_near(done, has_gained=self._n_predicted + n_pieces > 0)
 
 
 def _published_status(folder: Path, key: str) -> Status | None:

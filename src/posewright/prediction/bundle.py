@@ -11,7 +11,6 @@ import hashlib
 import json
 import re
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from posewright.errors import InputError
-from posewright.files import atomic_path, file_digest
+from posewright.files import atomic_path, file_digest, new_folder
 
 SUFFIX = ".posewright"
 SCHEMA = 2
@@ -88,8 +87,7 @@ def unpacked(bundle: Path, sha256: str, folders: tuple[str, ...], into: Path) ->
                 f"{str(bundle)!r} is not the file of which release.json beside it tells (sha256 {sha256[:12]}…); "
                 "bring the bundle back from a copy."
             )
-        into.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=into, prefix=f".{target.name}."))
+        temporary = new_folder(into, f".{target.name}.")
         try:
             unpack(bundle, temporary)
             _put_in_place(temporary, target, manifest["files"])

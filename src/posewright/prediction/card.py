@@ -62,10 +62,11 @@ def model_card(
         cards: ``model.json`` of each of its models.
         scores: of these very models, by side of the split.
     """
+    is_refit = bool(manifest.get("refit"))
     sections = {
         "What it is": _what(manifest),
         "Trained on": _trained_on(manifest, cards, scores),
-        "How good it is": _how_good(scores),
+        "How good it is": _of_the_method(scores) if is_refit else _how_good(scores),
         "Limits": _limits(manifest, scores),
         "How to use it": _how_to_use(manifest),
         "Licence of the weights": [
@@ -98,6 +99,8 @@ def _trained_on(
     manifest: Mapping[str, Any], cards: Sequence[Mapping[str, Any]], scores: Mapping[str, Mapping[str, Any]]
 ) -> list[str]:
     lines = [f"- split {manifest['split_digest'] or 'not recorded'}"]
+    if manifest.get("refit"):
+        lines = [f"{lines[0]}: the frames of all its sides, train, val and test"]
     for facts in list(scores.values())[:1]:
         split = facts.get("split") or {}
         counts = split.get("frames") or {}
@@ -133,6 +136,18 @@ def _how_good(scores: Mapping[str, Mapping[str, Any]]) -> list[str]:
     if "test" not in scores:
         lines += ["", "Settings may have been chosen by the val frames; a score on test frames was not there."]
     return lines
+
+
+def _of_the_method(scores: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return what is known of weights that learnt from all labels: nothing but the scores of their recipe."""
+    lines = [
+        "**Not itself evaluated.** It was trained once more on all labelled frames, those of the test side too, for as "
+        "many steps as the evaluated model of the same recipe, fold and seed learnt. No frame is left to score it by.",
+        "",
+    ]
+    if not scores:
+        return [*lines, "Scores of the evaluated model were not there when the release was made."]
+    return [*lines, "The scores of the method are those of the evaluated model:", *_how_good(scores)[1:]]
 
 
 def _cell(metrics: Mapping[str, Any], *keys: str) -> str:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from posewright.files import new_folder
 from posewright.prediction.poses import FRAMES_NAME, POSES_NAME
 from posewright.prediction.status import Status, read_status, write_status
 from posewright.prediction.video import SLP_NAME
@@ -48,9 +48,13 @@ class Product:
         """Return the status if the product is complete."""
         return _complete(self.folder, self.key, self.files)
 
+    def published(self, folder: Path) -> Status | None:
+        """Return the status of a folder of published files if they are those of this product and complete."""
+        return _complete(folder, self.key, self.files)
+
     def adopt(self, published: Path) -> Status | None:
         """Take published files of the same key back; return their status, or None if they are not complete."""
-        status = _complete(published, self.key, self.files)
+        status = self.published(published)
         if status is None or status.state == "failed":
             return None
         with self.filling() as folder:
@@ -65,15 +69,9 @@ class Product:
     @contextmanager
     def filling(self) -> Iterator[Path]:
         """Yield an empty folder that becomes the product when the block ends well, and vanishes if not."""
-        products = self.folder.parent
-        products.mkdir(parents=True, exist_ok=True)
         job = os.environ.get("SLURM_JOB_ID", str(os.getpid()))
-        name = tempfile.mkdtemp(dir=products, prefix=f".{self.key[:16]}.{socket.gethostname()}.{job}.")
-        folder = Path(name)
+        folder = new_folder(self.folder.parent, f".{self.key[:16]}.{socket.gethostname()}.{job}.")
         try:
-            umask = os.umask(0)
-            os.umask(umask)
-            folder.chmod(0o777 & ~umask)  # mkdtemp makes private folders; results belong to the group
             yield folder
             self._put_in_place(folder)
         finally:

@@ -57,6 +57,7 @@ class Release:
         backend: ``torch`` or ``openvino``.
         dtype: number type of the weights and maps.
         digest: of everything that decides the poses.
+        is_refit: it learnt from all labels, and no score is of its own weights.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Release:
     backend: BackendName
     dtype: str
     digest: str
+    is_refit: bool = False
 
     def unpacked(self, into: Path) -> tuple[Path, ...]:
         """Return its model folders, unpacked below ``into``, once for all who need them."""
@@ -101,6 +103,7 @@ def _release(value: Mapping[str, Any], bundle: Path, sha256: str) -> Release:
             backend=cast("BackendName", value["backend"]),
             dtype=value["dtype"],
             digest=value["digest"],
+            is_refit=bool(value.get("refit")),
         )
         digest = digest_of(_science({key: value[key] for key in _CONTENT}))
     except (AttributeError, KeyError, TypeError) as fault:
@@ -165,13 +168,16 @@ def make_release(
         return
     out.parent.mkdir(parents=True, exist_ok=True)
     out.unlink(missing_ok=True)  # from here on, and until the end, there is no release
+    cards = [_card(folder) for folder in models]
+    refit_of = [card["training"]["refit"]["of_weights"] for card in cards if card.get("training", {}).get("refit")]
     manifest = {"schema": SCHEMA, "name": name, "definition": dict(definition), "digest": digest, **content}
+    if refit_of:
+        manifest["refit"] = {"evaluated": False, "scores_are_of_weights": refit_of}
     folders = {entry["folder"]: folder for entry, folder in zip(content["models"], models, strict=True)}
-    scores = scores_of(evaluations, [entry["weights_sha256"] for entry in content["models"]])
+    scores = scores_of(evaluations, refit_of or [entry["weights_sha256"] for entry in content["models"]])
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".build.") as build:
         for entry, folder in folders.items():
             export_model(folder, Path(build, entry), backend)
-        cards = [_card(folder) for folder in models]
         write_text(Path(build, CARD), model_card(manifest, cards, scores))
         write_json(Path(build, PROVENANCE), provenance_of(folders))
         write_bundle(_beside(out, name), Path(build), manifest)

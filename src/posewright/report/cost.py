@@ -57,7 +57,8 @@ def pareto_front(offers: Sequence[Offer], *, higher_is_better: bool) -> set[str]
 
 def _conditions(speed: Mapping[str, Any]) -> str:
     """Say how it was measured: what a number of frames a second means nothing without (rule 13)."""
-    machine, video = speed.get("machine") or {}, speed.get("video")
+    video, host = speed.get("video"), (speed.get("machine") or {}).get("host") or "one node"  # private: no host
+    devices = " and ".join(dict.fromkeys(str(one.get("device")) for one in speed["methods"].values()))
     film = (
         "no video could be opened, so decoding was not timed"
         if video is None
@@ -65,7 +66,7 @@ def _conditions(speed: Mapping[str, Any]) -> str:
     )
     confidence = 100 * (finite(speed.get("confidence")) or 0.95)
     return (
-        f"Measured on {machine.get('host')} ({machine.get('device')}, {speed.get('threads')} threads) in "
+        f"Measured on {host} ({devices}, {speed.get('threads')} threads) in "
         f"{speed.get('rounds')} rounds of random order, each method in a fresh process, at its fastest batch below "
         f"{count(speed.get('memory_cap_mb'))} MB, with the backend, number type and thresholds of its release: "
         f"labelled frames in memory, {film}. Start-up: from the start of the process to the poses of the first batch, "

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from posewright.errors import InputError, nearest
-from posewright.prediction.video import VideoTask
+from posewright.prediction.task import VideoTask
 from posewright.shapes import PoseBatch
 from posewright.tracking.similarity import SIMILARITIES, Floats, centroid, centroids
 

@@ -33,13 +33,17 @@ class Checkpoints(Checkpoint):
         minutes: of training between two checkpoints.
         order: of the training samples, which a resumed training enters where it left it.
         stop: whether the training should end.
+        keeps_last: the weights of the last epoch count, whatever their loss.
     """
 
-    def __init__(self, folder: Path, minutes: float, order: TrainingOrder, stop: StopRequest) -> None:
+    def __init__(
+        self, folder: Path, minutes: float, order: TrainingOrder, stop: StopRequest, keeps_last: bool = False
+    ) -> None:
         self._folder = folder
         self._seconds = 60 * minutes
         self._order = order
         self._stop = stop
+        self._keeps_last = keeps_last
         self._best = math.inf
         self._steps_seen = 0
         self._begun_step = 0
@@ -94,10 +98,10 @@ class Checkpoints(Checkpoint):
             self._end(trainer)
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
-        """Keep the weights if no epoch before had a lower validation loss."""
+        """Keep the weights if no epoch before had a lower validation loss, or if the last ones count."""
         loss = float(trainer.callback_metrics["val/loss"])
         path = self._folder / BEST
-        if loss < self._best or not path.is_file():
+        if self._keeps_last or loss < self._best or not path.is_file():
             self._best = math.inf if math.isnan(loss) else loss
             self._save(trainer, path)
 

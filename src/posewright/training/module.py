@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import lightning
@@ -15,7 +16,7 @@ from posewright.networks.network import Network
 from posewright.samples.augment import Batch, augmented
 from posewright.shapes import PoseBatch
 from posewright.training.memory import in_parts
-from posewright.training.optimisers import make_optimiser, make_schedule
+from posewright.training.optimisers import make_optimiser, make_schedule, replayed
 
 
 class PoseModule(lightning.LightningModule):
@@ -28,6 +29,7 @@ class PoseModule(lightning.LightningModule):
         seed: of the training.
         steps_per_epoch: optimiser steps an epoch.
         micro_batch: at most so many images go through the network at once; None for whole batches.
+        rates: learning rate of each epoch, in place of the recipe's schedule; empty for that one.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class PoseModule(lightning.LightningModule):
         seed: int,
         steps_per_epoch: int,
         micro_batch: int | None = None,
+        rates: Sequence[float] = (),
     ) -> None:
         super().__init__()
         own = recipe.posewright
@@ -51,6 +54,7 @@ class PoseModule(lightning.LightningModule):
         self._seed = seed
         self._steps_per_epoch = steps_per_epoch
         self._micro_batch = micro_batch
+        self._rates = tuple(rates)
 
     def training_step(self, batch: Batch, index: int) -> dict[str, Any]:
         """Return the loss of a batch, and under ``losses`` all that it is made of, by their names in the log.
@@ -98,5 +102,7 @@ class PoseModule(lightning.LightningModule):
     def configure_optimizers(self) -> Any:
         """Return the optimiser and its schedule in Lightning's terms."""
         optimiser = make_optimiser(self.network.parameters(), self._settings)
+        if self._rates:
+            return {"optimizer": optimiser, "lr_scheduler": replayed(optimiser, self._rates)}
         schedule = make_schedule(optimiser, self._settings, self._steps_per_epoch)
         return optimiser if schedule is None else {"optimizer": optimiser, "lr_scheduler": schedule}

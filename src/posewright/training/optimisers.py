@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from torch import nn, optim
@@ -55,6 +55,12 @@ def make_schedule(optimiser: optim.Optimizer, settings: TrainerConfig, steps_per
         min_lr=plateau.min_lr,
     )
     return {"scheduler": lowering, "monitor": "val/loss"}
+
+
+def replayed(optimiser: optim.Optimizer, rates: Sequence[float]) -> optim.lr_scheduler.LambdaLR:
+    """Return the schedule that gives each epoch the rate that another training had there."""
+    peak = optimiser.param_groups[0]["lr"]
+    return lr_scheduler.LambdaLR(optimiser, lambda epoch: rates[min(epoch, len(rates) - 1)] / peak)
 
 
 def warm_rate(

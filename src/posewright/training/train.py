@@ -49,6 +49,7 @@ from posewright.training.plan_text import spelled
 from posewright.training.planning import make_plan, read_learnt, sources_for
 from posewright.training.proposal import Proposal
 from posewright.training.recipe_plan import resolved
+from posewright.training.refit import Refit, all_labels
 from posewright.training.start_weights import freeze, load_first_weights
 
 _FILES = ("best.ckpt", "model.json", "training_config.yaml", "training_log.csv", "curves.png")
@@ -66,6 +67,7 @@ class _Task:
         folder: where everything unfinished lies.
         n_devices: devices that share each batch.
         stop: whether a signal asked for the end.
+        refit: what is taken over from the evaluated training; None for an evaluated one.
     """
 
     plan: ModelPlan
@@ -75,10 +77,18 @@ class _Task:
     folder: Path
     n_devices: int
     stop: StopRequest
+    refit: Refit | None
 
 
 def train_model(
-    recipe: Recipe, split: Path, store: Path, seed: int, work: Path, out: Path, plan: Path | None = None
+    recipe: Recipe,
+    split: Path,
+    store: Path,
+    seed: int,
+    work: Path,
+    out: Path,
+    plan: Path | None = None,
+    refit: Refit | None = None,
 ) -> Effort | None:
     """Train a model, write its folder, and return what it cost over all jobs that worked on it.
 
@@ -96,6 +106,7 @@ def train_model(
         out: the model folder.
         plan: ``plan.json`` of the split, for a recipe that says ``auto``. Values decide the weights, reasons do not:
             the same recipe written out trains to the same weights, and finds them where this one left them.
+        refit: train on the labels of all sides, and end as the evaluated training did.
 
     Raises:
         InputError: recipe and labels do not fit each other, or the recipe and this machine.
@@ -112,15 +123,18 @@ def train_model(
         "stage": STAGE_VERSION["train_model"],
         **({"first_weights": begins} if begins else {}),
         **({"devices": n_devices} if n_devices > 1 else {}),
+        **({"refit": refit.to_json()} if refit is not None else {}),
     }
     folder = work / digest_of(determined)[:16]
     stop = StopRequest()
 
     def fit() -> None:
         train, val = (read_learnt(recipe, split / f"{side}.slp") for side in ("train", "val"))
+        if refit is not None:
+            train = all_labels(recipe, split)  # the frames of val are learnt too: their loss says nothing any more
         frames = FrameStore(store)
         made = make_plan(recipe, train, frames, seed, split_digest)
-        _fit_in_memory(_Task(made, train, val, frames, folder, n_devices, stop))
+        _fit_in_memory(_Task(made, train, val, frames, folder, n_devices, stop, refit))
 
     with stop.listening():
         if local_rank() > 0:
@@ -174,9 +188,11 @@ def _fit(task: _Task, micro_batch: int | None) -> None:
     load_first_weights(network, recipe)
     freeze(network, recipe)
     batches, order = train_loader(plan, task.train, task.store, local_rank(), n_devices)
-    module = PoseModule(network, plan.model_type, recipe, plan.seed, len(order), micro_batch)
+    rates = task.refit.rates if task.refit is not None else ()
+    module = PoseModule(network, plan.model_type, recipe, plan.seed, len(order), micro_batch, rates)
     log = TrainingLog(folder / "training_log.csv")
-    checkpoints = Checkpoints(folder, recipe.posewright.checkpoint_minutes, order, task.stop)
+    keeps_last = task.refit is not None
+    checkpoints = Checkpoints(folder, recipe.posewright.checkpoint_minutes, order, task.stop, keeps_last)
     budget = TimeBudget(log, recipe.posewright.max_minutes) if recipe.posewright.max_minutes else None
     plateau = _early_stopping(recipe)
     mean = RunningMean(recipe.posewright.ema_decay) if recipe.posewright.ema_decay is not None else None
@@ -231,6 +247,8 @@ def _fit(task: _Task, micro_batch: int | None) -> None:
         "micro_batch": min(micro_batch or math.inf, recipe.trainer_config.train_data_loader.batch_size),
         "devices": n_devices,
     }
+    if task.refit is not None:
+        training |= {"refit": task.refit.to_json(), "stopped_by": "refit", "val_loss": None}
     _write_model(replace(plan, weights_sha256=weights_digest(weights), training=training), weights, log, folder)
 
 
