@@ -13,7 +13,8 @@ from posewright.provenance import NAME, recording
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--method", required=True, help="the method's name")
-    words.add_argument("--models", type=Path, nargs="+", required=True, help="its model folders, or a release.json")
+    words.add_argument("--models", type=Path, nargs="+", default=[], help="its model folders, or a release.json")
+    words.add_argument("--predictions", type=Path, nargs="+", default=[], help="instead of models: files of poses")
     words.add_argument(
         "--checkpoints", type=door.mapping, default={}, metavar="JSON", help="model folder -> sha256 of its checkpoint"
     )
@@ -27,13 +28,21 @@ def main() -> None:
     words.add_argument("--ledger", type=Path, help="table that remembers every use of the test frames")
     words.add_argument("--out", type=Path, required=True, help="folder for metrics, tables and predictions")
     given = words.parse_args()
+    if bool(given.models) == bool(given.predictions):
+        words.error("name either --models or --predictions")
     require_checkpoints(given.checkpoints)
     with (
         opened(given.models, given.options) as (models, options),
         recording(
             given.out / NAME,
             "evaluate_method",
-            inputs=[*given.models, given.split, given.store, *([given.thresholds] if given.thresholds else [])],
+            inputs=[
+                *given.models,
+                *given.predictions,
+                given.split,
+                given.store,
+                *([given.thresholds] if given.thresholds else []),
+            ],
             params={"method": given.method, "side": given.side, "dataset": given.dataset, "options": given.options},
         ),
     ):
@@ -51,6 +60,7 @@ def main() -> None:
             thresholds=given.thresholds,
             ledger=given.ledger,
             files=given.dataset.get("files", ()),
+            predictions=given.predictions,
         )
 
 

@@ -1,4 +1,4 @@
-"""The console: ``posewright check | run | status | explain | predict | export | overlay | crate | init``."""
+"""The console: ``posewright check | run | status | explain | predict | merge | export | overlay | crate | init``."""
 
 from __future__ import annotations
 
@@ -54,6 +54,13 @@ def _command(arguments: Sequence[str] | None) -> int:
     export = commands.add_parser("export", help="write published poses in formats of other tools, beside them")
     export.add_argument("folders", type=Path, nargs="+", help="results/<dataset>/videos/<release>/<video>")
     export.add_argument("--as", dest="formats", nargs="+", required=True, metavar="FORMAT", choices=EXPORTS)
+    merge = commands.add_parser(
+        "merge", help="join labels that were corrected elsewhere with the project's, in a new file"
+    )
+    merge.add_argument("labels", type=Path, help="the project's .slp")
+    merge.add_argument("corrected", type=Path, nargs="+", help="saved suggestions, a poses.slp, or any other .slp")
+    merge.add_argument("--out", type=Path, required=True, help="the file to write; nothing is overwritten")
+    merge.add_argument("--video-paths", type=Path, nargs="+", default=[], metavar="DIR", help="where videos lie")
     overlay = commands.add_parser("overlay", help="write films with published poses drawn, as overlay.mp4 beside them")
     overlay.add_argument("folders", type=Path, nargs="+", help="results/<dataset>/videos/<release>/<video>")
     overlay.add_argument("--film", type=Path, help="the film (default: as the project's sheet of videos names it)")
@@ -83,6 +90,8 @@ def _command(arguments: Sequence[str] | None) -> int:
         return show_status(given.table, given.config)
     if given.command == "export":
         return export_poses(given.folders, given.formats)
+    if given.command == "merge":
+        return merge_files(given.labels, given.corrected, given.out, given.video_paths)
     if given.command == "overlay":
         return overlay_films(given)
     if given.command == "crate":
@@ -169,6 +178,17 @@ def export_poses(folders: Sequence[Path], words: Sequence[str]) -> int:
     for folder in folders:
         status = read_json(folder / "status.json")
         write_formats(folder, words, str(status["video"]), str(status["key"]))
+    return 0
+
+
+def merge_files(labels: Path, corrected: Sequence[Path], out: Path, video_paths: Sequence[Path]) -> int:
+    """Join corrected labels with the project's and say what was kept, corrected, added and replaced."""
+    from posewright.labels.find import Places
+    from posewright.labels.merge import merge_labels  # reads labels: heavy, and needed here only
+
+    merged = merge_labels(labels, corrected, out, Places(video_paths))
+    written = f"Written to {out}; no other file was changed. Name it under `labels` in the config."
+    print("\n".join([written, *merged.lines()]))
     return 0
 
 

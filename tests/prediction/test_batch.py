@@ -18,6 +18,7 @@ from posewright.lease import STALE_VARIABLE
 from posewright.prediction.batch import predict_videos, video_key
 from posewright.prediction.contracts import Estimator
 from posewright.prediction.release import make_release
+from posewright.prediction.status import read_status
 from posewright.prediction.task import VideoTask
 from posewright.tracking.tracker import tracker_for
 
@@ -282,12 +283,17 @@ def test_losing_the_race_for_a_product_is_no_error(project: Project, rows: list[
     assert not [path for path in (project.work / "products").iterdir() if path.name.startswith(".")]
 
 
+def files_of(product: Path) -> dict[str, bytes]:
+    """Return the files of a product but for the status, in which clock times stand."""
+    return {path.name: path.read_bytes() for path in product.iterdir() if path.name != "status.json"}
+
+
 def test_chunks_over_jobs_leave_nothing_to_compute_for_the_one_that_joins(
     project: Project, rows: list[dict[str, Any]], film: Path
 ) -> None:
     row = {"video": "long", "path": str(film)}
     project.predict([row])
-    expected = {path.name: path.read_bytes() for path in project.product("long").iterdir()}
+    expected, status = files_of(project.product("long")), read_status(project.product("long") / "status.json")
     shutil.rmtree(project.work)
     for number in (2, 0, 1):
         how = project.predict([{**row, "chunk": [number, 3]}], chunk_frames=20)
@@ -301,7 +307,8 @@ def test_chunks_over_jobs_leave_nothing_to_compute_for_the_one_that_joins(
 
     project.estimator = Idle()  # type: ignore[assignment]
     assert project.predict([row], chunk_frames=20) == {"long": "predicted"}
-    assert {path.name: path.read_bytes() for path in project.product("long").iterdir()} == expected
+    assert files_of(project.product("long")) == expected
+    assert read_status(project.product("long") / "status.json") == status
     assert not list((project.work / "pieces").iterdir())
     assert project.publish("long").returncode == 0
     assert project.predict([{**row, "chunk": [1, 3]}], chunk_frames=20) == {"long": "kept"}

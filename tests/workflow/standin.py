@@ -25,6 +25,7 @@ FILES_IN = {
         "curve.parquet",
         "thresholds.json",
     ),
+    "compare_behaviour": ("videos.parquet", "agreement.parquet", "pairs.parquet", "summary.json"),
     "take_part": ("train.slp", "val.slp", "split.json"),
     "compare_parts": ("summary.json", "points.parquet", "provenance.json"),
     "measure_speed": ("speed.json", "rounds.parquet", "provenance.json"),

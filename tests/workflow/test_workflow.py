@@ -26,7 +26,7 @@ def stages() -> set[str]:
 
 def test_everything_is_in_the_graph(fresh: Project) -> None:
     done = fresh.dry_run()
-    assert done.rules == stages() - ON_REQUEST
+    assert done.rules == stages() - ON_REQUEST - {"compare_behaviour"}
     assert len([job for job in done.jobs if job.startswith("train_model")]) == 3
     assert len([job for job in done.jobs if job.startswith("publish_video")]) == 5
 
@@ -35,6 +35,13 @@ def test_frames_are_suggested_on_request_and_for_that_nothing_is_scored(fresh: P
     rules = fresh.dry_run("suggest").rules
     assert {"suggest_frames", "publish_video", "split_labels"} <= rules
     assert not {"compare_methods", "build_report", "collect_status"} & rules
+
+
+def test_two_releases_are_compared_by_what_they_make_of_behaviour(fresh: Project) -> None:
+    fresh.change_config(predict={"releases": ["dev-topdown", "dev-bottomup"], "batch": {"count": 2}})
+    assert "compare_behaviour[flies]" in fresh.dry_run().jobs
+    fresh.change_config(predict={"releases": ["dev-topdown", "dev-bottomup"], "keep": ["poses"]})
+    assert "compare_behaviour" not in fresh.dry_run().rules
 
 
 def test_a_refit_learns_from_every_side_and_nothing_scores_it(fresh: Project) -> None:

@@ -99,7 +99,7 @@ def thresholds(dataset, method, fold, seed):
     """Return the file of a method's thresholds, where they are tuned and not set by the config."""
     return (
         [f"results/{dataset}/evaluation/{method}/fold{fold}_seed{seed}/val/thresholds.json"]
-        if PLAN.methods.tunes
+        if PLAN.methods.tunes_thresholds(method)
         else []
     )
 
@@ -203,6 +203,12 @@ def published_of(dataset, files):
         for video in PLAN.videos.ids(dataset)
         for file in files
     ]
+
+
+def behaviours(dataset=None):
+    """Return the comparison of behaviour of every dataset, or of one, whose videos two or more releases predict."""
+    names = stated(PLAN.predicted.compared)
+    return [f"results/{name}/behaviour/summary.json" for name in names if dataset in (None, name)]
 
 
 def split_files(dataset):

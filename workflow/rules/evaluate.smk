@@ -5,6 +5,7 @@ rule evaluate_method:
     input:
         models=lambda w: method_models(w, "model.json"),
         checkpoints=lambda w: ancient(method_models(w, "best.ckpt")),
+        predictions=lambda w: PLAN.methods.predictions(w.method),
         split="results/{dataset}/split/fold{fold}/split.json",
         labels=lambda w: ancient(f"results/{w.dataset}/split/fold{w.fold}/{w.side}.slp"),
         store="results/{dataset}/store.json",
@@ -38,7 +39,7 @@ rule evaluate_method:
         options=lambda w: PLAN.methods.evaluation_options(w.method),
         files=untracked(lambda w: PLAN.labels.files(w.dataset)),
         thresholds=lambda w, input: ["--thresholds", str(input.thresholds)] if input.thresholds else [],
-        models=lambda w, input: folders(input.models) or list(input.release) or PLAN.methods.folders(w.method),
+        poses=lambda w, input: PLAN.methods.source_words(w.method, folders(input.models) or list(input.release)),
         checkpoints=lambda w: PLAN.methods.checkpoint_words(w.method),
         split=subpath(input.split, parent=True),
         ledger=untracked(lambda w: f"results/{w.dataset}/evaluation/ledger.tsv"),
@@ -46,7 +47,7 @@ rule evaluate_method:
     shell:
         'python "$POSEWRIGHT/scripts/store_frames.py" --if-missing --dataset {params.labels:q} --out {params.store:q}'
         " > {log:q} 2>&1; "
-        'python "$POSEWRIGHT/scripts/evaluate_method.py" --method {wildcards.method:q} --models {params.models:q}'
+        'python "$POSEWRIGHT/scripts/evaluate_method.py" --method {wildcards.method:q} {params.poses:q}'
         " {params.checkpoints:q}"
         " --split {params.split:q} --side {wildcards.side} --store {params.store:q} --dataset {params.dataset:q}"
         " --labels {params.files:q} --options {params.options:q} {params.thresholds:q} --ledger {params.ledger:q} --out {params.out:q} >> {log:q} 2>&1"

@@ -9,6 +9,7 @@ rule build_report:
         quality=lambda w: qualities([w.dataset]),
         store="results/{dataset}/store.json",
         plan=plan_file("{dataset}", 0),
+        behaviour=lambda w: behaviours(w.dataset),
     output:
         page=report(
             "results/{dataset}/report/{page}.html",

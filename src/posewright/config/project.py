@@ -12,7 +12,7 @@ from posewright.config.comparison import CompareConfig, LearningCurveConfig, Spe
 from posewright.config.data import Count
 from posewright.config.sections import Section, read_yaml, validate
 from posewright.config.sheet import ID
-from posewright.config.videos import SuggestConfig
+from posewright.config.videos import BehaviourConfig, SuggestConfig
 from posewright.errors import InputProblems, Problem, nearest
 
 Texts = Annotated[tuple[str, ...], Field(strict=False)]
@@ -157,6 +157,9 @@ class MethodConfig(Section):
     """Names of the recipes to train: one, for top-down a `centroid` and a `centered_instance` recipe."""
     models: Annotated[tuple[ModelSource, ...], Field(strict=False)] | None = None
     """Instead of recipes: trained models, one or two."""
+    predictions: Texts | None = None
+    """Instead of recipes: files with poses that another program predicted, of any kind that label files may have; they
+    are scored on the same frames, and predict no videos."""
     release: str | None = None
     """Instead of recipes: a declared release, as it was frozen; so an old one is compared with models of today."""
     trained_on: Texts | None = None
@@ -168,9 +171,11 @@ class MethodConfig(Section):
     def _check(self) -> Self:
         if self.trained_on is not None and self.recipes is not None:
             raise ValueError("trained_on is said of models that come from elsewhere; recipes are trained on the split")
-        if sum(source is not None for source in (self.recipes, self.models, self.release)) != 1:
-            raise ValueError("give either recipes (to train), or models or a release (trained already)")
-        if self.release is not None:
+        if [self.recipes, self.models, self.release, self.predictions].count(None) != 3:
+            raise ValueError("give either recipes (to train), or models or a release (trained already), or predictions")
+        if self.predictions is not None and not self.predictions:
+            raise ValueError("predictions names no file")
+        if self.release is not None or self.predictions is not None:
             return self
         given = len(self.recipes or self.models or ())
         needed = 2 if self.type.endswith("topdown") else 1
@@ -308,6 +313,8 @@ class ProjectConfig(Section):
     """What `posewright run learning_curve` trains."""
     suggest: SuggestConfig = SuggestConfig()
     """Which frames are suggested to be labelled next."""
+    behaviour: BehaviourConfig = BehaviourConfig()
+    """Measures of behaviour, where two or more releases predict the videos."""
     provenance: ProvenanceConfig = ProvenanceConfig()
     """What results tell of where they come from."""
     work_dir: str = "work"
@@ -370,16 +377,14 @@ def _references(project: ProjectConfig, where: str) -> list[Problem]:
             need(f"methods.{name}.release", method.release, project.releases, "release")
     for name, release in project.releases.items():
         if release.method is not None:
-            own = {one: method for one, method in project.methods.items() if method.release is None}
+            own = {one: m for one, m in project.methods.items() if m.release is None and m.predictions is None}
             fit = {one: method for one, method in own.items() if method.recipes or not release.refit}
             need(f"releases.{name}.method", release.method, fit, f"method to {'refit' if release.refit else 'freeze'}")
             if release.fold >= project.split.folds:
                 found, remedy = f"there is no fold {release.fold}", f"split.folds is {project.split.folds}, from 0"
                 problems.append(Problem(f"{where} key releases.{name}.fold", found, remedy))
-    releases = [
-        *project.releases,
-        *(WORKING + name for name, method in project.methods.items() if method.release is None),
-    ]
+    has_models = [one for one, method in project.methods.items() if method.release is None and not method.predictions]
+    releases = [*project.releases, *(WORKING + one for one in has_models)]
     for index, name in enumerate(project.predict.releases):
         need(f"predict.releases[{index}]", name, releases, "release")
     for index, seed in enumerate(project.learning_curve.seeds or ()):

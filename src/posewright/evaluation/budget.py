@@ -33,7 +33,7 @@ def read_budget(models: Sequence[Path], trials: int | None = None) -> dict[str, 
         else _total([{"trials": part.get("trials", 1)} for part in parts], "trials"),
         "scales": [read_card(folder).get("preprocess", {}).get("scale") for folder in models],
         "stopped_by": stops,
-        "converged": None if None in stops else all(stop == PLATEAU for stop in stops),
+        "converged": None if None in stops or not stops else all(stop == PLATEAU for stop in stops),
     }
 
 

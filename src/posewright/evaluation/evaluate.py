@@ -14,6 +14,7 @@ import numpy as np
 from posewright.errors import InputError, nearest
 from posewright.evaluation.budget import models_digest, read_budget, read_card
 from posewright.evaluation.coverage_curve import CURVE_SCHEMA, coverage_curve
+from posewright.evaluation.foreign import predictions_digest, read_predictions
 from posewright.evaluation.ledger import append_test_evaluation
 from posewright.evaluation.oks import DEFAULT_SIGMA
 from posewright.evaluation.oracle import oracle_poses, oracle_split
@@ -32,7 +33,7 @@ from posewright.labels.write import write_predictions
 from posewright.prediction.estimator import ModelEstimator, TopDownEstimator, load_estimator, surely_found
 from posewright.prediction.labelled import predict_labelled, predict_labelled_each
 from posewright.prediction.thresholds import NAME as THRESHOLDS_NAME
-from posewright.prediction.thresholds import TUNED, fixed, read_thresholds
+from posewright.prediction.thresholds import TUNED, fixed, read_thresholds, thresholds_record
 from posewright.samples.store import FrameStore
 from posewright.shapes import DecodeOptions, PoseBatch
 
@@ -57,6 +58,7 @@ def evaluate_method(
     thresholds: Path | None = None,
     ledger: Path | None = None,
     files: Sequence[Mapping[str, Any]] = (),
+    predictions: Sequence[Path] = (),
 ) -> None:
     """Predict the labelled frames of one side, score them, and write the files of an evaluation.
 
@@ -79,6 +81,8 @@ def evaluate_method(
         thresholds: ``thresholds.json`` of the same models on validation frames.
         ledger: table that remembers every look at the test set; only ``test`` is written to it.
         files: ``label_source`` and ``complete`` of each label file, where files differ.
+        predictions: files of another program's poses, instead of models: they are scored as they stand, and what
+            depends on running a model (thresholds, oracle, speed) is not known.
     """
     decode = _decode_options(options)
     truth = read_side(split / f"{side}.slp").with_negatives
@@ -93,25 +97,30 @@ def evaluate_method(
     batch, sigma = int(options.get("batch", 8)), float(options.get("sigma", DEFAULT_SIGMA))
 
     frames = FrameStore(store)
-    estimator = load_estimator(models, decode, options.get("backend", "auto"), options.get("threads"))
-    chosen, readings = _readings(decode, options, side, thresholds)
-    read = predict_labelled_each(estimator, frames, keys, readings, batch)
-    in_order = [in_node_order(poses, estimator.skeleton, truth.skeleton) for poses in read]
-    if chosen is None:
-        chosen = tune(truth, list(zip(readings, in_order, strict=True)), Tuning.from_json(options["tuning"]), complete)
-    decode = replace(decode, **{name: chosen[name] for name in TUNED})
-    place = next(i for i, reading in enumerate(readings) if reading.peak_threshold == decode.peak_threshold)
-    poses, lowest = surely_found(in_order[place], decode), in_order[0]
-    estimator = estimator.reading(decode)
-
-    names = poses.class_names(estimator.classes) if estimator.classes else None
+    estimator = None
+    if predictions:
+        poses, names = read_predictions(predictions, truth)
+        lowest, chosen = poses, thresholds_record("file", dict.fromkeys(TUNED))
+    else:
+        estimator = load_estimator(models, decode, options.get("backend", "auto"), options.get("threads"))
+        given, readings = _readings(decode, options, side, thresholds)
+        read = predict_labelled_each(estimator, frames, keys, readings, batch)
+        in_order = [in_node_order(found, estimator.skeleton, truth.skeleton) for found in read]
+        chosen = given or tune(
+            truth, list(zip(readings, in_order, strict=True)), Tuning.from_json(options["tuning"]), complete
+        )
+        decode = replace(decode, **{name: chosen[name] for name in TUNED})
+        place = next(i for i, reading in enumerate(readings) if reading.peak_threshold == decode.peak_threshold)
+        poses, lowest = surely_found(in_order[place], decode), in_order[0]
+        estimator = estimator.reading(decode)
+        names = poses.class_names(estimator.classes) if estimator.classes else None
     corrected = corrected_instances(labels, truth) if labels else None
     evaluation = evaluate_poses(
         truth, poses, units=units, predicted_tracks=names, complete=complete, sigma=sigma, corrected=corrected
     )
     curve = coverage_curve(evaluate_poses(truth, lowest, units=units, complete=complete, sigma=sigma).keypoints)
     test_digest = labels_digest(split / f"{side}.slp")
-    weights = models_digest(models)
+    weights = predictions_digest(predictions) if predictions else models_digest(models)
     fold, seed = _run_of(out, record)
     facts = {
         "method": method,
@@ -123,18 +132,18 @@ def evaluate_method(
         "models_digest": weights,
         "thresholds": {name: chosen.get(name) for name in (*TUNED, "source", "objective")},
         "training_data": training_overlap(
-            [read_card(folder) for folder in models],
+            [read_card(folder) for folder in models] or [{}],
             record.get("digest"),
             truth,
             options.get("trained_on"),
-            marks_of_models(models, side),
+            marks_of_models(models, side) if models else None,
         ),
         "oracle": _oracle(estimator, truth, frames, evaluation, sigma, batch)
-        if options.get("oracle", side == "val")
+        if estimator is not None and options.get("oracle", side == "val")
         else None,
         "split": _split_facts(record, truth, units),
         "budget": read_budget(models, options.get("trials")),
-        "throughput": _throughput(estimator, frames, keys[:_TIMED_FRAMES], batch),
+        "throughput": None if estimator is None else _throughput(estimator, frames, keys[:_TIMED_FRAMES], batch),
     }
     write_predictions(out / "predictions.slp", truth.skeleton, truth.videos, keys, poses, names)
     write_json(out / THRESHOLDS_NAME, chosen)

@@ -105,10 +105,10 @@ def _save(
     )
     with atomic_path(path) as temporary:
         sleap_io.save_slp(labels, temporary.as_posix(), embed=False, verbose=False)
-        _keep_spelling(temporary, videos)
+        keep_spelling(temporary, videos)
 
 
-def _keep_spelling(path: Path, videos: list[Any]) -> None:
+def keep_spelling(path: Path, videos: list[Any]) -> None:
     """Store paths as the user spelled them: sleap-io turns every backslash."""
     spelled = [video.backend_metadata.get("filename") for video in videos]
     if not any(name and "\\" in name for name in spelled):

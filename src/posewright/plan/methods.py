@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from posewright.config.project import MethodConfig, ProjectConfig
@@ -13,7 +14,7 @@ from posewright.config.stages import STAGE_VERSION
 from posewright.files import canonical_json
 from posewright.first_weights import first_weights_identity
 from posewright.layout import release_file
-from posewright.plan.parts import decoding, dump
+from posewright.plan.parts import decoding, dump, existing
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,20 @@ class MethodPlan:
         """Return the model folders that a method comes with; none when it is trained here."""
         return [str(model.path) for model in self.project.methods[method].models or ()]
 
+    def predictions(self, method: str) -> list[str]:
+        """Return the prediction files that a method consists of; none for one with models."""
+        files = self.project.methods[method].predictions or ()
+        return [str(existing(Path(file), f"methods.{method}.predictions")) for file in files]
+
+    def source_words(self, method: str, models: list[str]) -> list[str]:
+        """Return the words that say what a method's poses come from: its models or release, or files."""
+        files = self.predictions(method)
+        return ["--predictions", *files] if files else ["--models", *(models or self.folders(method))]
+
+    def tunes_thresholds(self, method: str) -> bool:
+        """Whether a method's thresholds are chosen on validation frames: those of files were chosen elsewhere."""
+        return self.tunes and self.project.methods[method].predictions is None
+
     def release_files(self, dataset: str, method: str) -> list[str]:
         """Return the file of the release that a method is; none when it is no release."""
         release = self.project.methods[method].release
@@ -86,9 +101,9 @@ class MethodPlan:
     def evaluation_identity(self, method: str) -> str:
         """Return what determines a method's scores, apart from models, split and labels."""
         version = STAGE_VERSION["evaluate_method"]
-        declared = {
-            key: value for key, value in dump(self.project.methods[method]).items() if key != "release" or value
-        }
+        later = ("release", "predictions")  # keys that came later: methods without them are as they were
+        method_json = dump(self.project.methods[method])
+        declared = {key: value for key, value in method_json.items() if key not in later or value}
         return canonical_json({"method": declared, "version": version})
 
     def evaluation_options(self, method: str) -> str:

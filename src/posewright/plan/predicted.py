@@ -69,3 +69,11 @@ class PredictedPlan:
     def suggest_settings(self) -> str:
         """Return how many frames are asked for, and how far apart."""
         return canonical_json(dump(self.project.suggest))
+
+    def behaviour_identity(self, dataset: str) -> str:
+        """Return what determines the measures of behaviour, apart from the poses."""
+        return canonical_json({"videos": self._rows(dataset), "version": STAGE_VERSION["compare_behaviour"]})
+
+    def behaviour_settings(self) -> str:
+        """Return how behaviour is measured, and how sure intervals are."""
+        return canonical_json({**dump(self.project.behaviour), "confidence": self.project.compare.confidence})

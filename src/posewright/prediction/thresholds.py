@@ -15,8 +15,8 @@ SCHEMA = 1
 TUNED = ("peak_threshold", "min_instance_score")  #: fields of `DecodeOptions`
 
 
-def thresholds_record(source: str, thresholds: Mapping[str, float]) -> dict[str, Any]:
-    """Return the content of the file: where the thresholds come from, and their values."""
+def thresholds_record(source: str, thresholds: Mapping[str, float | None]) -> dict[str, Any]:
+    """Return the content of the file: where the thresholds come from, and their values; None where not known."""
     return {"schema": SCHEMA, "source": source, **thresholds}
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from posewright.report.answer import methods_section, pairs_section
+from posewright.report.behaviour import behaviour_section
 from posewright.report.context import Context
 from posewright.report.cost import cost_section
 from posewright.report.curves import curves_section, training_section
@@ -38,6 +39,7 @@ SECTIONS: Sequence[Callable[[Context], Section | None]] = (
     split_section,
     quality_section,
     videos_section,
+    behaviour_section,
     paper_section,
     origin_section,
 )

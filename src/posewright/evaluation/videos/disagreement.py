@@ -57,7 +57,7 @@ def jumps_px(view: Stretch) -> Float:
     moved = np.full(view.scores.shape, np.nan)
     if len(view.frames) < 2 or not view.scores.size:
         return moved
-    codes = _track_codes(view)
+    codes = track_codes(view)
     is_next = np.equal(np.diff(view.frames), 1)
     same = (codes[1:, :, None] == codes[:-1, None, :]) & (codes[1:, :, None] >= 0) & is_next[:, None, None]
     distance = np.linalg.norm(middle[1:, :, None] - middle[:-1, None, :], axis=-1)
@@ -66,7 +66,7 @@ def jumps_px(view: Stretch) -> Float:
     return moved
 
 
-def _track_codes(view: Stretch) -> NDArray[np.int64]:
+def track_codes(view: Stretch) -> NDArray[np.int64]:
     """Return a number for each track's name, -1 for none."""
     known: dict[str, int] = {}
     flat = [-1 if name is None else known.setdefault(name, len(known)) for name in view.tracks.ravel()]
