@@ -78,8 +78,6 @@ def test_speed_is_in_no_identity(folder: Path) -> None:
 
 
 def test_what_is_not_available_is_refused_and_not_ignored(folder: Path) -> None:
-    with pytest.raises(InputError, match=r"predict\.chunk_frames"):
-        plan(predict={"chunk_frames": 100})
     with pytest.raises(InputError, match=r"predict\.dtype bfloat16"):
         plan(predict={"dtype": "bfloat16"})
 
