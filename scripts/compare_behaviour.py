@@ -6,6 +6,8 @@ from pathlib import Path
 from posewright import door
 from posewright.evaluation.videos.behaviour import compare_behaviour, settings_of
 from posewright.layout import read_rows
+from posewright.prediction.product import STATUS_NAME
+from posewright.provenance import NAME, recording
 
 
 def main() -> None:
@@ -16,12 +18,12 @@ def main() -> None:
     words.add_argument("--settings", type=door.mapping, required=True, metavar="JSON", help="how behaviour is measured")
     words.add_argument("--out", type=Path, required=True, help="folder for summary.json and the tables")
     given = words.parse_args()
-    compare_behaviour(
-        rows=[row for row in read_rows(given.sheet) if row.dataset in (None, given.name)],
-        releases=given.releases,
-        settings=settings_of(given.settings),
-        out=given.out,
-    )
+    rows = [row for row in read_rows(given.sheet) if row.dataset in (None, given.name)]
+    statuses = [release / row.video / STATUS_NAME for release in given.releases for row in rows]
+    with recording(
+        given.out / NAME, "compare_behaviour", inputs=[given.sheet, *statuses], params={"settings": given.settings}
+    ):
+        compare_behaviour(rows=rows, releases=given.releases, settings=settings_of(given.settings), out=given.out)
 
 
 if __name__ == "__main__":

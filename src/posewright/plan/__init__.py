@@ -81,9 +81,5 @@ class Plan:
 
 def _refuse_unavailable(project: ProjectConfig) -> None:
     """Refuse what the config can say and this version cannot do, rather than to ignore it."""
-    asked = {
-        f"predict.dtype {project.predict.dtype}": project.predict.dtype != "float32",
-    }
-    found = [key for key, is_asked in asked.items() if is_asked]
-    if found:
-        raise InputError(f"The config asks for what is not available yet in this version: {', '.join(found)}.")
+    if project.predict.dtype != "float32":
+        raise InputError(f"predict.dtype {project.predict.dtype} is not available yet in this version; say float32.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def suggest_frames(
     way = "disagreement" if len(asked.releases) > 1 else "doubt"
     usable = {row.video: row for row in asked.rows if len(asked.folders(row)) == len(asked.releases)}
     found = {video: _of_video(row, asked, way, free) for video, row in usable.items()}
-    ranked = list(_first(spread(found), _SPARE * asked.settings.count))
+    ranked = list(islice(spread(found), _SPARE * asked.settings.count))
     chosen, alike, unseen = distinct(ranked, usable, store, asked.settings.count)
     name = f"suggestions_{_digest(asked, chosen)[:12]}.slp" if chosen else None
     if name is not None and not (folder / name).exists():
@@ -126,10 +127,6 @@ def _scored(row: VideoRow, asked: Asked, way: str) -> Iterator[tuple[Stretch, Fl
         else:
             scores = doubt(shown, length_px, row.n_animals)
         yield shown.only(np.arange(len(shown.frames))[new]), scores[new]
-
-
-def _first(candidates: Iterator[Candidate], count: int) -> Iterator[Candidate]:
-    yield from (one for _, one in zip(range(count), candidates, strict=False))
 
 
 def _digest(asked: Asked, chosen: Sequence[Candidate]) -> str:
