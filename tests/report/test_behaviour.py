@@ -68,3 +68,17 @@ def test_without_a_comparison_there_is_no_section_and_without_tables_a_sentence(
     section = section_of(tmp_path)
     assert section is not None
     assert any(isinstance(one, Text) and "behaviour/pairs.parquet is not there" in one.text for one in section.blocks)
+
+
+def test_a_release_that_finds_nothing_is_said_in_the_table_and_not_drawn(tmp_path: Path) -> None:
+    places = {"sees": walkers, "blind": lambda frame: walkers(frame)[:0]}
+    for release, poses in places.items():
+        publish(tmp_path / "videos" / release / "v0", poses, 20)
+    releases = [tmp_path / "videos" / release for release in places]
+    rows = [VideoRow("v0", "x.mp4")]
+    compare_behaviour(rows=rows, releases=releases, settings=Settings(None, 0.05, 0.95), out=tmp_path / "behaviour")
+    section = section_of(tmp_path)
+    assert section is not None
+    (table,) = (block for block in section.blocks if isinstance(block, Table))
+    assert table.rows
+    assert not [block for block in section.blocks if isinstance(block, Gallery) and not block.figures]

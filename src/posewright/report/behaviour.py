@@ -61,7 +61,9 @@ def behaviour_section(context: Context) -> Section | None:
     if pairs is not None and len(pairs):
         blocks.append(_table(pairs, measures))
         if agreements is not None:
-            blocks.append(Gallery([_figure(pairs, agreements, name, one) for name, one in measures.items()]))
+            drawn = [_figure(pairs, agreements, name, one) for name, one in measures.items()]
+            if known := [one for one in drawn if one is not None]:
+                blocks.append(Gallery(known))
     blocks.append(Bullets("What is measured", _definitions(summary)))
     return Section("behaviour", "Does the choice matter for behaviour?", "Behaviour", blocks)
 
@@ -126,8 +128,8 @@ def _signed(value: Any, scale: float) -> str:
     return MISSING if found is None else signed(scale * found)
 
 
-def _figure(pairs: pd.DataFrame, agreements: pd.DataFrame, name: str, measure: Mapping[str, Any]) -> Figure:
-    """Draw the differences of one measure, unit by unit, for each pair of releases."""
+def _figure(pairs: pd.DataFrame, agreements: pd.DataFrame, name: str, measure: Mapping[str, Any]) -> Figure | None:
+    """Draw the differences of one measure, unit by unit, for each pair of releases; None where no unit has any."""
     drawn = []
     for row in pairs[pairs["measure"] == name].to_dict("records"):
         own = agreements[
@@ -148,6 +150,8 @@ def _figure(pairs: pd.DataFrame, agreements: pd.DataFrame, name: str, measure: M
                 finite(row["high"]),
             )
         )
+    if not any(len(pair.differences) for pair in drawn):
+        return None
     words = plain(measure["words"])
     axis = f"{words} ({plain(measure['unit'])})" if measure["unit"] else words
     return Figure(

@@ -138,10 +138,11 @@ def differences_figure(pairs: Sequence[UnitDifferences], metric: str, margin: fl
             axes.axvspan(-scale * margin, scale * margin, color="#eef2f7", zorder=0)
         axes.axvline(0, color=QUIET, linewidth=1)
         for row, pair in enumerate(pairs):
-            jitter = np.linspace(-0.14, 0.14, len(pair.differences)) if len(pair.differences) > 1 else [0.0]
+            n_units = len(pair.differences)
+            jitter = np.linspace(-0.14, 0.14, n_units) if n_units > 1 else np.zeros(n_units)
             axes.plot(
                 scale * pair.differences,
-                row + 0.22 + np.asarray(jitter),
+                row + 0.22 + jitter,
                 "o",
                 color="#9ca3af",
                 markersize=4.5,
