@@ -131,7 +131,8 @@ def test_more_labels_make_new_working_models_and_leave_releases_and_their_poses(
     finished.run()
     results = finished.folder / "results/flies"
     working = results / "models/instance/fold0_seed0/model.json"
-    kept = [path for path in results.rglob("*") if "flies-2026" in path.parts and path.is_file()]
+    places = (results / "releases" / "flies-2026", results / "videos" / "flies-2026")
+    kept = [path for place in places for path in place.rglob("*") if path.is_file()]
     before, trained = {path: (file_digest(path), path.stat().st_mtime_ns) for path in kept}, working.stat().st_mtime_ns
     assert len(kept) == 1 + 5 * 4
     write_label_file(finished.folder / "labels.slp", n_frames=50)  # 10 more in each of two videos
