@@ -157,10 +157,10 @@ def evaluations(side, dataset=None):
 
 
 def first_runs(dataset):
-    """Return the metrics of every method's first trained models, of which its working release is made."""
+    """Return the metrics of the first run of every method that runs as a release."""
     return [
         f"results/{dataset}/evaluation/{method}/fold0_seed{PLAN.project.seeds[0]}/val/metrics.json"
-        for method in PLAN.project.methods
+        for method in PLAN.releases.running()
     ]
 
 

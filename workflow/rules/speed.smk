@@ -3,7 +3,7 @@
 
 rule measure_speed:
     input:
-        releases=lambda w: [release_file(w.dataset, f"dev-{method}") for method in PLAN.project.methods],
+        releases=lambda w: [release_file(w.dataset, release) for release in PLAN.releases.running().values()],
         scored=lambda w: first_runs(w.dataset),
         split="results/{dataset}/split/fold0/split.json",
         labels=ancient(multiext("results/{dataset}/split/fold0/", "train.slp", "val.slp")),
@@ -24,7 +24,7 @@ rule measure_speed:
         store=untracked(store_of),
         labels=untracked(lambda w: PLAN.labels.dataset_json(w.dataset)),
         settings=PLAN.optional.speed_settings(),
-        methods=list(PLAN.project.methods),
+        methods=list(PLAN.releases.running()),
         scored=lambda w, input: folders(input.scored),
         split=subpath(input.split, parent=True),
         videos=untracked(lambda w: PLAN.optional.speed_videos(w.dataset)),

@@ -48,6 +48,11 @@ class ReleasePlan:
                 )
         return releases
 
+    def running(self) -> dict[str, str]:
+        """Return method -> the release it runs as: the one it names, else its working one; files of poses do not run."""
+        methods = self.project.methods.items()
+        return {name: method.release or WORKING + name for name, method in methods if method.predictions is None}
+
     def definition(self, release: str) -> dict[str, Any]:
         """Return what a release is made of: method, fold and seed, or a bundle, wherever it lies."""
         declared = self.project.releases.get(release)
@@ -74,7 +79,7 @@ class ReleasePlan:
                     f"now says {canonical_json(declared[release])}; releases never change, so give the new one "
                     "another name."
                 )
-        working = [WORKING + method for method in self.project.methods]
+        working = [release for release in self.running().values() if release not in declared]
         return working + [release for release in declared if release not in frozen]
 
     def definition_json(self, release: str) -> str:
