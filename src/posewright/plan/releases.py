@@ -49,7 +49,7 @@ class ReleasePlan:
         return releases
 
     def running(self) -> dict[str, str]:
-        """Return method -> the release it runs as: the one it names, else its working one; files of poses do not run."""
+        """Return method -> the release it runs as: the one it names, else its working one, and files of poses none."""
         methods = self.project.methods.items()
         return {name: method.release or WORKING + name for name, method in methods if method.predictions is None}
 
