@@ -51,7 +51,8 @@ def test_a_run_is_told_with_its_rate_its_queue_and_its_trainings(
     write_text(project / "work/train/flies/k1/training_log.csv", "epoch,step\n0,100\n1,200\n")
     write_text(project / "work/train/flies/k2/training_log.csv", "epoch,step\n0,100\n")
     write_text(project / "work/train/flies/k2/model.json", "{}")
-    squeue(project, "7|pose_abc|RUNNING|rule_predict_videos_wildcards_flies_a|b\n8|pose_abc|PENDING|rule_train_model\n")
+    jobs = "7|pose_abc|RUNNING|N/A|rule_predict_videos_wildcards_flies_a|b\n8|pose_abc|PENDING|N/A|rule_train_model\n"
+    squeue(project, jobs)
     monkeypatch.setenv("PATH", f"{project / 'bin'}{os.pathsep}{os.environ['PATH']}")
     text = "\n".join(progress(project, CONFIG))
     assert "2 of 4 published" in text and "videos an hour" in text

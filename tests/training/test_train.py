@@ -126,6 +126,13 @@ def test_a_finished_training_is_only_placed_again(data: Path, tmp_path: Path) ->
     assert read_json(folder / "model.json")["weights_sha256"] == digest
 
 
+def test_steps_that_end_before_an_epoch_does_are_validated_all_the_same(data: Path, tmp_path: Path) -> None:
+    recipe = small_recipe("single_instance", train_steps_per_epoch=200, early_stopping={"patience": 3})
+    short = load_recipe({**recipe.to_json(), "posewright": {"max_steps": 2}})
+    training = read_json(train(data, short, tmp_path / "model") / "model.json")["training"]
+    assert (training["steps"], training["stopped_by"]) == (2, "max_steps")
+
+
 def test_a_crop_smaller_than_the_animals_is_refused(data: Path, tmp_path: Path) -> None:
     value = small_recipe("centered_instance").to_json()
     value["data_config"]["preprocessing"]["crop_size"] = 16

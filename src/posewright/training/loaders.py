@@ -56,7 +56,7 @@ def _training_sources(plan: ModelPlan, labels: LabelSet, store: FrameStore) -> S
 
 
 def _steps_per_epoch(recipe: Recipe, n_samples: int, whole_batch: int) -> int:
+    """Return the optimiser steps of an epoch: never more than there are in all, for only whole ones are validated."""
     settings = recipe.trainer_config
-    if settings.train_steps_per_epoch is not None:
-        return settings.train_steps_per_epoch
-    return max(settings.min_train_steps_per_epoch, -(-n_samples // whole_batch))
+    steps = settings.train_steps_per_epoch or max(settings.min_train_steps_per_epoch, -(-n_samples // whole_batch))
+    return min(steps, recipe.posewright.max_steps or steps)
