@@ -178,7 +178,11 @@ def _facts(one: Contestant) -> dict[str, Any]:
 
 
 def _video(rows: Sequence[Mapping[str, Any]], labels: LabelSet, fewest: int) -> dict[str, Any] | None:
-    """Return the first video that opens and has frames enough: of the sheet, else of the labels; None without any."""
+    """Return the first video that opens and fills a batch: of the sheet, else of the labels; None where none opens.
+
+    Where none fills a batch, it is the first that has a frame.
+    """
+    short: dict[str, Any] | None = None
     labelled = [{"video": "labelled", "path": str(video.source)} for video in labels.videos if video.source]
     for row in [*(row for row in rows if not row.get("exclude")), *labelled]:
         task = VideoTask.from_row(row)
@@ -187,10 +191,14 @@ def _video(rows: Sequence[Mapping[str, Any]], labels: LabelSet, fewest: int) -> 
         except VideoFault:
             continue  # the status table tells of it
         stop = min(task.stop or info.n_frames_hint, info.n_frames_hint)
+        if stop <= task.start:
+            continue
+        size = [info.size.height, info.size.width]
+        found = {**task.science(), "video": task.video, "stop": stop, "size": size}
         if stop - task.start >= fewest:
-            size = [info.size.height, info.size.width]
-            return {**task.science(), "video": task.video, "stop": stop, "size": size}
-    return None
+            return found
+        short = short or found
+    return short
 
 
 def clip_of(video: Mapping[str, Any], rates: Sequence[float], seconds: float) -> dict[str, Any]:
