@@ -108,6 +108,14 @@ def test_jumps_of_animals_without_tracks_are_not_known(tmp_path: Path) -> None:
     assert np.isnan(judge_video(write_video(tmp_path, lambda f, a: (*sound(f, a)[:2], None)), 2).jumps)
     assert judge_video(write_video(tmp_path / "one", lambda f, a: (*sound(f, a)[:2], None), 1), 1).jumps == 0.0
 
+    def third(frame: int, animal: int) -> Any:
+        """An animal too many for a moment: the tracker has no name left for it."""
+        if animal < 2:
+            return sound(frame, animal)
+        return (*sound(frame, animal)[:2], None) if frame == 7 else None
+
+    assert judge_video(write_video(tmp_path / "more", third, 3), 2).jumps == 0.0
+
 
 def test_nothing_found_and_nothing_decoded_are_told(tmp_path: Path) -> None:
     nothing = judge_video(write_video(tmp_path / "a", lambda frame, animal: None), 2)

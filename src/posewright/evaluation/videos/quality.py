@@ -44,7 +44,7 @@ class VideoQuality:
         score_median: of the frames' mean instance scores.
         length_px: median longer side of the boxes around animals.
         tracks: how many there are; ``breaks``: how often one ends before the video or is interrupted.
-        jumps: steps of a whole animal that are not plausible, see `JUMP_LENGTHS`. NaN where animals have no tracks.
+        jumps: steps of a whole animal that are not plausible, see `JUMP_LENGTHS`. NaN where no animal has a track.
         score_over_time: mean instance score in each of `BINS` parts of the video.
         expected_over_time: share of frames with the expected number of animals, likewise.
         intervals: the longest flagged ones; ``n_intervals`` counts all.
@@ -119,7 +119,7 @@ def judge_video(folder: Path, n_animals: int | None = None) -> VideoQuality:
         length_px=usual.length_px,
         tracks=len(steps.last),
         breaks=steps.breaks(),
-        jumps=np.nan if steps.untracked else float(steps.n_jumps),
+        jumps=np.nan if steps.untracked and not any(steps.last) else float(steps.n_jumps),
         score_over_time=_quotient(score_sums, score_counts),
         expected_over_time=_quotient(right_sums, right_counts),
         n_intervals=sum(each.count for each in runs.values()),
@@ -224,7 +224,7 @@ class _Steps:
 
     Attributes:
         last: track -> (frame, points) where it was seen last.
-        untracked: frames hold several animals without tracks, whose steps nobody can tell.
+        untracked: frames hold animals without tracks beside others; nobody can tell the steps of these.
         n_jumps: jumps so far.
     """
 
