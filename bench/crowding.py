@@ -48,7 +48,7 @@ def main() -> None:
     for name, part in PARTS.items():
         write_text(given.out / "recipes" / f"{name}.yaml", yaml.safe_dump(recipe(name, part * given.minutes)))
     write_text(given.out / "config" / "config.yaml", yaml.safe_dump(config(given.animals), sort_keys=False))
-    command = [sys.executable, "-m", "posewright.cli", "run", "final", "--cores", "1"]
+    command = [str(Path(sys.executable).with_name("posewright")), "run", "final", "--cores", "1"]
     subprocess.run(command, cwd=given.out, check=True)
     for n_animals in given.animals:
         tell(given.out / "results" / f"arena{n_animals}")
