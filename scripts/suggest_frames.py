@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from posewright import door
-from posewright.config.project import DatasetConfig, SplitConfig
+from posewright.config.labels import DatasetConfig, SplitConfig
 from posewright.config.sections import validate
 from posewright.config.videos import SuggestConfig
 from posewright.evaluation.videos.suggest import Asked, suggest_frames

@@ -13,8 +13,9 @@ import sleap_io
 from posewright.check import check_inputs
 from posewright.check_forecast import FRAME_BYTES, NODE_BYTES, forecast, forecast_words
 from posewright.cli import check_project
-from posewright.config.project import PredictConfig, load_project
+from posewright.config.project import load_project
 from posewright.config.sheet import VideoRow
+from posewright.config.videos import PredictConfig
 from posewright.errors import InputProblems
 from posewright.files import read_json, write_json
 from posewright.labels.read import read_labels

@@ -11,7 +11,8 @@ from posewright.check_forecast import forecast
 from posewright.check_frames import check_frame_identity
 from posewright.check_labels import file_facts, oddities
 from posewright.check_recipes import check_frame_sizes, check_methods, planned_recipes, recipe_notes, used_recipes
-from posewright.config.project import DatasetConfig, ProjectConfig
+from posewright.config.labels import DatasetConfig
+from posewright.config.project import ProjectConfig
 from posewright.config.sheet import VideoRow
 from posewright.discretion import publishable
 from posewright.errors import InputError, nearest

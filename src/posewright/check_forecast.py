@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from posewright.config.project import PredictConfig
 from posewright.config.sheet import VideoRow
+from posewright.config.videos import PredictConfig
 from posewright.errors import InputError
 from posewright.status import read_status
 

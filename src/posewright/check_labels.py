@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from posewright.config.project import DatasetConfig
+from posewright.config.labels import DatasetConfig
 from posewright.findings import Findings
 from posewright.labels.find import parts_of, shared_parts
 from posewright.labels.foreign import kind_of

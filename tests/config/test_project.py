@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from posewright.config.project import DatasetConfig, ProjectConfig, load_project
+from posewright.config.labels import DatasetConfig
+from posewright.config.project import ProjectConfig, load_project
 from posewright.config.sections import read_yaml, validate
 from posewright.errors import InputError, InputProblems
 

@@ -12,7 +12,7 @@ import sleap_io
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from posewright.config.project import SplitConfig
+from posewright.config.labels import SplitConfig
 from posewright.errors import InputError
 from posewright.labels.digest import labels_digest
 from posewright.labels.find import Places

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from posewright.config.project import SplitConfig
+from posewright.config.labels import SplitConfig
 from posewright.config.sheet import VideoRow
 from posewright.config.videos import SuggestConfig
 from posewright.evaluation.videos.candidates import Candidate, best_of_video, spread
