@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from posewright.driving import config_of, project_of, snakemake_command
+from posewright.driving import config_of, drive, project_of, require_config, snakemake_command
+from posewright.errors import InputError
 
 
 @pytest.mark.parametrize(
@@ -27,3 +28,17 @@ def test_the_local_profile_serves_unless_another_is_named(tmp_path: Path) -> Non
     (tmp_path / "profiles" / "lab").mkdir(parents=True)
     assert snakemake_command([], tmp_path)[-2:] == ["--profile", str(tmp_path / "profiles" / "local")]
     assert snakemake_command(["--profile", "lab"], tmp_path)[-1] == str(tmp_path / "profiles" / "lab")
+
+
+@pytest.mark.parametrize("words", [[], ["final"], ["-n"], ["plan", "--cores", "1"]])
+def test_a_folder_without_a_project_is_refused_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="or begin one with posewright init FOLDER"):
+        drive(words, tmp_path)
+    for enough in (["--help"], [*words, "--configfile", "mine.yaml"]):
+        require_config(enough)
+    (tmp_path / "there" / "config").mkdir(parents=True)
+    (tmp_path / "there" / "config" / "config.yaml").write_text("datasets: {}")
+    require_config([*words, "--directory", "there"])

@@ -13,7 +13,7 @@ from typing import Any
 
 from posewright.config.project import load_project
 from posewright.config.stages import STAGE_VERSION
-from posewright.driving import config_of, project_of, snakemake_command, with_path
+from posewright.driving import config_of, project_of, require_config, snakemake_command, with_path
 from posewright.dry_run import PlannedJob, planned_jobs
 from posewright.layout import read_rows
 from posewright.modules import changed_modules
@@ -30,7 +30,12 @@ _LABELS = ("labels", "recordings")  # digests: their values tell nobody anything
 
 
 def explain(words: Sequence[str], root: Path) -> int:
-    """Print what Snakemake would do with these words and why; return its exit code."""
+    """Print what Snakemake would do with these words and why; return its exit code.
+
+    Raises:
+        InputError: there is no project.
+    """
+    require_config(words)
     command = [*snakemake_command(words, root), "--dry-run"]
     done = subprocess.run(command, env=with_path(dict(os.environ)), capture_output=True, text=True, check=False)
     if done.returncode != 0:

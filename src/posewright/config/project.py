@@ -14,7 +14,7 @@ from posewright.config.methods import MethodConfig, ReleaseConfig
 from posewright.config.sections import Section, read_yaml, validate
 from posewright.config.sheet import ID
 from posewright.config.videos import BehaviourConfig, PredictConfig, SuggestConfig
-from posewright.errors import InputProblems, Problem, nearest
+from posewright.errors import InputError, InputProblems, Problem, nearest
 
 Counts = Annotated[tuple[Annotated[int, Field(ge=0, strict=True)], ...], Field(strict=False)]
 
@@ -67,12 +67,21 @@ class ProjectConfig(Section):
 def load_project(source: Path | str | Mapping[str, Any]) -> ProjectConfig:
     """Read the config from its file, or from the map Snakemake made of it; all problems are named at once."""
     where = "config" if isinstance(source, Mapping) else str(source)
-    value = source if isinstance(source, Mapping) else read_yaml(Path(source))
+    value = source if isinstance(source, Mapping) else read_yaml(existing_config(Path(source)))
     project = validate(ProjectConfig, value, where)
     problems = [*_names(project, where), *_references(project, where)]
     if problems:
         raise InputProblems(problems)
     return project
+
+
+def existing_config(path: Path) -> Path:
+    """Return the path of a config; it is an error where there is none."""
+    if not path.exists():
+        raise InputError(
+            f"{path} does not exist; go to the folder of your project, or begin one with posewright init FOLDER."
+        )
+    return path
 
 
 def _names(project: ProjectConfig, where: str) -> list[Problem]:
