@@ -16,7 +16,7 @@ from posewright.errors import InputError
         ([], ".", "config/config.yaml"),
         (["final"], ".", "config/config.yaml"),
         (["--directory", "there", "--configfile=mine.yaml"], "there", "mine.yaml"),
-        (["-n", "--directory=there"], "there", "config/config.yaml"),
+        (["-n", "--directory=there"], "there", "there/config/config.yaml"),
     ],
 )
 def test_words_name_folder_and_config_or_leave_them(words: list[str], project: str, config: str) -> None:
@@ -37,8 +37,11 @@ def test_a_folder_without_a_project_is_refused_with_what_to_do(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="or begin one with posewright init FOLDER"):
         drive(words, tmp_path)
-    for enough in (["--help"], [*words, "--configfile", "mine.yaml"]):
-        require_config(enough)
+    require_config([*words, "--help"])
+    with pytest.raises(InputError, match=r"mine\.yaml does not exist"):
+        require_config([*words, "--configfile", "mine.yaml"])
+    (tmp_path / "mine.yaml").touch()
+    require_config([*words, "--configfile", "mine.yaml"])
     (tmp_path / "there" / "config").mkdir(parents=True)
     (tmp_path / "there" / "config" / "config.yaml").write_text("datasets: {}")
     require_config([*words, "--directory", "there"])

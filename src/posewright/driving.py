@@ -44,9 +44,9 @@ def drive(words: Sequence[str], root: Path) -> int:
 
 
 def require_config(words: Sequence[str]) -> None:
-    """Refuse a folder that holds no project; Snakemake would name the file and leave it at that."""
-    if not any(word in _HELP_WORDS for word in words) and _value_of(_CONFIG_WORDS, words) is None:
-        existing_config(project_of(words) / config_of(words))
+    """Refuse a folder without a project and a config that is not there; Snakemake's words on them are no help."""
+    if not any(word in _HELP_WORDS for word in words):
+        existing_config(config_of(words))
 
 
 def snakemake_command(words: Sequence[str], root: Path) -> list[str]:
@@ -69,8 +69,9 @@ def project_of(words: Sequence[str]) -> Path:
 
 
 def config_of(words: Sequence[str]) -> Path:
-    """Return the project's config, as seen from its folder."""
-    return Path(_value_of(_CONFIG_WORDS, words) or "config/config.yaml")
+    """Return the project's config: one that is named is seen from here, the usual one from the project's folder."""
+    named = _value_of(_CONFIG_WORDS, words)
+    return project_of(words) / "config/config.yaml" if named is None else Path(named)
 
 
 def _value_of(names: Sequence[str], words: Sequence[str]) -> str | None:
