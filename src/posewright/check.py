@@ -27,6 +27,7 @@ from posewright.labels.read import join_parts, read_parts
 from posewright.labels.recordings import groups_of
 from posewright.labels.split import Split, split_labels
 from posewright.layout import read_rows, release_file
+from posewright.plan.videos import missing_videos
 from posewright.prediction.checkpoints import require_checkpoints
 from posewright.prediction.fetch import check_source
 
@@ -47,6 +48,7 @@ def check_inputs(project: ProjectConfig, dataset: str, out: Path, table: Path | 
         raise InputError(f"There is no dataset {dataset!r}; {nearest(dataset, project.datasets)}")
     findings = Findings()
     rows = _rows(project, findings)
+    findings.problems += missing_videos(project, [row for row in rows if row.dataset == dataset])
     recipes = used_recipes(project, findings)
     _compare_checkpoints(project, findings)
     _compare_bundles(project, dataset, findings)

@@ -104,8 +104,9 @@ def _command(arguments: Sequence[str] | None) -> int:
 def check_project(config: Path) -> int:
     """Check every dataset of a project and say what was found."""
     from posewright.check import check_inputs  # reads labels and videos: heavy, and needed here only
+    from posewright.check_forecast import missing_words
     from posewright.config.project import load_project
-    from posewright.layout import groups_file
+    from posewright.layout import groups_file, read_rows
 
     project = load_project(config)
     with tempfile.TemporaryDirectory() as folder:  # the workflow's own check.json is not touched: models depend on it
@@ -113,7 +114,9 @@ def check_project(config: Path) -> int:
             out = Path(folder) / f"{name}.json"
             check_inputs(project, name, out, Path(groups_file(name)))
             facts = read_json(out)
-            print("\n".join([f"{name}: {_found(facts)}", *(f"  {line}" for line in _details(facts))]))
+            rows = read_rows(Path(project.videos), list(project.datasets)) if project.videos else []
+            lines = [*_details(facts), *missing_words(rows, name)]
+            print("\n".join([f"{name}: {_found(facts)}", *(f"  {line}" for line in lines)]))
     print("No problems found.")
     return 0
 
