@@ -10,7 +10,7 @@ from posewright.config.videos import SuggestConfig
 from posewright.evaluation.videos.suggest import Asked, suggest_frames
 from posewright.labels.memory import recall_groups
 from posewright.labels.read import read_labels
-from posewright.layout import read_rows
+from posewright.layout import read_rows_of
 from posewright.provenance import NAME, recording
 
 
@@ -37,7 +37,7 @@ def main() -> None:
     ):
         suggest_frames(
             asked=Asked(
-                rows=[row for row in read_rows(given.sheet) if row.dataset in (None, given.name)],
+                rows=read_rows_of(given.sheet, given.name),
                 releases=given.releases,
                 settings=validate(SuggestConfig, given.settings, "--settings"),
             ),
