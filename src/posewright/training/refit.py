@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass, replace
+from math import isnan
 from pathlib import Path
 from typing import Any, Self
 
@@ -48,7 +49,7 @@ class Refit:
             with (model / "training_log.csv").open(newline="", encoding="utf-8") as stream:
                 rows = [{name: float(row[name]) for name in ("step", "val/loss", "learning_rate")}
                         for row in csv.DictReader(stream)]  # fmt: skip
-            best = min(range(len(rows)), key=lambda index: rows[index]["val/loss"])
+            best = min(range(len(rows)), key=lambda index: (isnan(loss := rows[index]["val/loss"]), loss))
         except (OSError, KeyError, ValueError) as fault:
             raise InputError(
                 f"{model}: its training_log.csv does not tell how it was trained ({fault}); train the model again."
