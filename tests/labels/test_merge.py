@@ -194,6 +194,12 @@ def test_nodes_in_another_order_are_the_same_and_other_nodes_are_refused(tmp_pat
         merge(ours, write(tmp_path / "c.slp", {("v.mp4", 1): [(0, 0, None)]}, nodes=NODES[:2]))
 
 
+def test_labels_without_a_skeleton_are_no_ground_to_merge_on(tmp_path: Path) -> None:
+    sleap_io.Labels().save(str(tmp_path / "empty.slp"), verbose=False)
+    with pytest.raises(InputError, match=r"empty\.slp has no skeleton, so nothing can be joined to it; name"):
+        merge_labels(tmp_path / "empty.slp", [tmp_path / "empty.slp"], tmp_path / "out.slp", Places())
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     ours = write(tmp_path / "a.slp", {("v.mp4", 1): [(0, 0, None)]})
     with pytest.raises(InputError, match="nothing is overwritten"):
