@@ -57,6 +57,22 @@ def test_animals_without_a_track_are_drawn_beside_those_with_one(tmp_path: Path)
     np.testing.assert_array_equal(second[:, 0, 0], [2, np.nan, 1, 3])  # a keeps its row and its colour, b is not there
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--start", "9", "--stop", "9"], "--stop 9 does not lie behind --start 9; correct one of them."),
+        (["--start", "-5"], "invalid whole number from 0 value: '-5'"),
+    ],
+)
+def test_a_range_without_frames_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], sentence: str
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main(["overlay", str(tmp_path / "a"), *words])
+    assert end.value.code == 2
+    assert sentence in capsys.readouterr().err
+
+
 def test_faults_are_sentences_and_leave_no_film(tmp_path: Path) -> None:
     publish_video(tmp_path / "a", tmp_path / "film", faults=0)
     for folder, film, start, sentence in (
