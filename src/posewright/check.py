@@ -50,6 +50,7 @@ def check_inputs(project: ProjectConfig, dataset: str, out: Path, table: Path | 
     rows = _rows(project, findings)
     findings.problems += missing_videos(project, [row for row in rows if row.dataset == dataset])
     recipes = used_recipes(project, findings)
+    _check_sources(project, findings)
     _compare_checkpoints(project, findings)
     _compare_bundles(project, dataset, findings)
     settings = project.datasets[dataset]
@@ -74,6 +75,7 @@ def check_inputs(project: ProjectConfig, dataset: str, out: Path, table: Path | 
         check_frame_sizes(project, recipes, videos, findings)
         for name, recipe in recipes.items():
             facts["recipes"][name]["notes"] = recipe_notes(recipe, splits[0].train if splits else labels)
+        _check_body_ends(project, labels, findings)
         notes = oddities(parts, settings, videos, findings)
         found = {**_facts(labels, videos), "files": file_facts(parts, settings, videos), "notes": notes}
         facts |= {"labels": found, "split": [_split_facts(split) for split in splits]}
@@ -89,6 +91,25 @@ def _rows(project: ProjectConfig, findings: Findings) -> list[VideoRow]:
         return []
     sheet = Path(project.videos)
     return findings.attempt(lambda: read_rows(sheet, list(project.datasets))) or []
+
+
+def _check_sources(project: ProjectConfig, findings: Findings) -> None:
+    """Look for the models and files that methods come with."""
+    for name, method in project.methods.items():
+        for model in method.models or ():
+            if model.sha256 is None and not Path(model.path).is_dir():
+                findings.add(f"methods.{name}.models", f"{model.path} is no folder", "name that of a trained model")
+        for key in ("predictions", "trained_on"):
+            for file in getattr(method, key) or ():
+                if not Path(file).exists():
+                    findings.add(f"methods.{name}.{key}", f"{file} does not exist", "correct the path")
+
+
+def _check_body_ends(project: ProjectConfig, labels: LabelSet, findings: Findings) -> None:
+    """Look for the nodes that behaviour is measured by, where it will be: models know the nodes of the labels."""
+    for node in project.behaviour.body_ends or () if len(project.predict.releases) > 1 else ():
+        if node not in labels.skeleton.nodes:
+            findings.add("behaviour.body_ends", f"there is no node {node!r}", nearest(node, labels.skeleton.nodes))
 
 
 def _compare_checkpoints(project: ProjectConfig, findings: Findings) -> None:
