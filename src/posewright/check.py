@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -97,11 +98,11 @@ def _check_sources(project: ProjectConfig, findings: Findings) -> None:
     """Look for the models and files that methods come with."""
     for name, method in project.methods.items():
         for model in method.models or ():
-            if model.sha256 is None and not Path(model.path).is_dir():
+            if model.sha256 is None and not os.path.isdir(model.path):
                 findings.add(f"methods.{name}.models", f"{model.path} is no folder", "name that of a trained model")
         for key in ("predictions", "trained_on"):
             for file in getattr(method, key) or ():
-                if not Path(file).exists():
+                if not os.path.exists(file):  # unlike Path.exists, False also where access is denied
                     findings.add(f"methods.{name}.{key}", f"{file} does not exist", "correct the path")
 
 
