@@ -17,7 +17,7 @@ STAGE_VERSION: dict[str, int] = {
     "evaluate_method": 4,
     "compare_methods": 3,
     "suggest_frames": 1,
-    "compare_behaviour": 1,
+    "compare_behaviour": 2,
     "build_report": 4,
     "measure_speed": 1,
     "take_part": 1,
