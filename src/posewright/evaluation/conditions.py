@@ -112,6 +112,18 @@ def conditions(runs: Sequence[Run], question: Question, budgets: Mapping[str, Ma
     return found
 
 
+def question_words(side: str, now: str, first: str | None) -> list[str]:
+    """Return whether the question stood before the test frames were first scored (rule 11); nothing on validation."""
+    if side != "test":
+        return []
+    asked = "The question (primary metric, margin, confidence, pairs)"
+    if first is None:
+        return [f"{asked} was not recorded when these test frames were first scored."]
+    if first == now:
+        return [f"{asked} is the one that stood when these test frames were first scored."]
+    return [f"{asked} was changed after these test frames had first been scored: it gets no verdict on them."]
+
+
 def notes(runs: Sequence[Run]) -> list[str]:
     """Return how the numbers were counted, and where a choice of ours would change a rank."""
     oks, methods = runs[0].metrics["oks"], sorted({run.method for run in runs})

@@ -49,6 +49,7 @@ def evaluate_method(
     labels: Sequence[Path] = (),
     thresholds: Path | None = None,
     ledger: Path | None = None,
+    question: str | None = None,
     files: Sequence[Mapping[str, Any]] = (),
     predictions: Sequence[Path] = (),
 ) -> None:
@@ -72,6 +73,7 @@ def evaluate_method(
         labels: the data set's own label files, which tell corrected labels from others.
         thresholds: ``thresholds.json`` of the same models on validation frames.
         ledger: table that remembers every look at the test set; only ``test`` is written to it.
+        question: digest of what the comparison asks now (rule 11), for the ledger.
         files: ``label_source`` and ``complete`` of each label file, where files differ.
         predictions: files of another program's poses, instead of models: they are scored as they stand, and what
             depends on running a model (thresholds, oracle, speed) is not known.
@@ -122,7 +124,7 @@ def evaluate_method(
     write_json(out / THRESHOLDS_NAME, chosen)
     write_table(out / "curve.parquet", curve, CURVE_SCHEMA)
     if side == "test" and ledger is not None:
-        append_test_evaluation(ledger, test_digest=test_digest, method=method, models_digest=weights)
+        append_test_evaluation(ledger, test_digest=test_digest, method=method, models_digest=weights, question=question)
     write_run(out, evaluation, facts)
 
 

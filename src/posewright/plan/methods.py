@@ -11,6 +11,7 @@ from typing import Any
 from posewright.config.project import MethodConfig, ProjectConfig
 from posewright.config.recipe import Recipe
 from posewright.config.stages import STAGE_VERSION
+from posewright.evaluation.question import question_digest
 from posewright.files import canonical_json
 from posewright.first_weights import first_weights_identity
 from posewright.layout import release_file
@@ -157,12 +158,16 @@ class MethodPlan:
         """Whether thresholds are chosen on validation frames."""
         return self.project.predict.peak_threshold == "auto"
 
+    def question(self) -> str:
+        """Return the digest of what the comparison asks (rule 11)."""
+        return question_digest(dump(self.project.compare), list(self.project.methods))
+
     def comparison_settings(self) -> str:
         """Return the comparison's declared questions and what each method is made of."""
         methods = {name: _family(method) for name, method in self.project.methods.items()}
         told = dump(self.project.compare).items()
         compare = {key: value for key, value in told if key not in ("tuning", "checkpoints")}  # metrics tell of these
-        return canonical_json({"compare": compare, "methods": methods})
+        return canonical_json({**compare, "methods": methods})
 
 
 def _family(method: MethodConfig) -> dict[str, Any]:
