@@ -99,7 +99,7 @@ def partner_models(wildcards, file):
 
 def evaluated_model(wildcards, file):
     """Return one file of the model that a refit repeats: of a recipe, or of a method and a recipe where it was chosen."""
-    place = "chosen" if "/" in wildcards.recipe else "models"
+    place = "chosen" if PLAN.methods.chooses else "models"
     return model_files(wildcards.dataset, [wildcards.recipe], wildcards.fold, wildcards.seed, file, place)
 
 

@@ -83,7 +83,7 @@ rule refit_model:
         **SITE.of("refit_model", gpu=SITE.gpu, mem_mb=growing(12000, 64000), runtime=480),
     params:
         version=STAGE_VERSION["refit_model"],
-        evaluated=lambda w, input: folders([input.model])[0],
+        evaluated=lambda w, input: folders(input.model),
         store=untracked(store_of),
         dataset=untracked(lambda w: PLAN.labels.dataset_json(w.dataset)),
         work=untracked(lambda w: f"{WORK}/train/{w.dataset}"),
