@@ -1,4 +1,4 @@
-"""Budgets and ledgers from folders that tell much or nothing."""
+"""Budgets and ledgers from folders that tell much or nothing (rules 1, 5 and 11)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every verdict word, and everything that forbids one."""
+"""Every verdict word, and everything that forbids one (``comparison.md`` rules 2 to 12)."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ import yaml
 from posewright.config.stages import STAGE_VERSION
 from posewright.crate import write_crate
 from posewright.discretion import PRIVATE_VARIABLE
+from posewright.evaluation.origins import SEPARATE
 from posewright.files import digest_of, file_digest, read_json
 from posewright.prediction.poses import read_poses
 from posewright.records import read_records
@@ -144,7 +145,7 @@ def test_chosen_checkpoints_are_those_that_are_scored_and_released(made: Project
     metrics = read_json(project.folder / scored)
     assert metrics["models_digest"] == digest_of(sorted(cards))
     assert metrics["budget"]["chosen_by"] == 2 * ["mean_distance_capped_px"]
-    assert metrics["training_data"]["status"] == "clean"
+    assert metrics["training_data"]["status"] == SEPARATE
     with zipfile.ZipFile(project.folder / results / "releases/dev-topdown/dev-topdown.posewright") as bundle:
         manifest = json.loads(bundle.read("release.json"))
     assert sorted(model["weights_sha256"] for model in manifest["models"]) == sorted(cards)

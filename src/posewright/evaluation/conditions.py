@@ -154,8 +154,8 @@ def checkpoint_words(chosen_by: Any) -> str:
     """Return in words what chose the weights of a method, as its mean budget has it."""
     if not chosen_by:
         return "chosen by a rule that is not recorded"
-    told = ["the loss on" if rule == VAL_LOSS else f"{rule} of the whole method on" for rule in chosen_by]
-    return f"chosen by {' and '.join(told)} validation frames"
+    told = ["the loss" if rule == VAL_LOSS else f"{rule} of the whole method" for rule in chosen_by]
+    return f"chosen by {' and '.join(told)} on validation frames"
 
 
 def best_map(runs: Sequence[Run]) -> float:
