@@ -26,6 +26,7 @@ def main() -> None:
     words.add_argument("--options", type=door.mapping, default={}, metavar="JSON", help="how predictions are read")
     words.add_argument("--thresholds", type=Path, help="thresholds.json of the same models on validation frames")
     words.add_argument("--ledger", type=Path, help="table that remembers every use of the test frames")
+    words.add_argument("--question", help="digest of what is asked of the methods, for that table")
     words.add_argument("--out", type=Path, required=True, help="folder for metrics, tables and predictions")
     given = words.parse_args()
     if bool(given.models) == bool(given.predictions):
@@ -59,6 +60,7 @@ def main() -> None:
             labels=given.labels,
             thresholds=given.thresholds,
             ledger=given.ledger,
+            question=given.question,
             files=given.dataset.get("files", ()),
             predictions=given.predictions,
         )

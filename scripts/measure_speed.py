@@ -11,9 +11,10 @@ from posewright.provenance import NAME, recording
 
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
-    words.add_argument("--methods", nargs="+", required=True, help="names of the methods")
-    words.add_argument("--releases", type=Path, nargs="+", required=True, help="release.json of each, in this order")
-    words.add_argument("--scored", type=Path, nargs="+", required=True, help="validation folder of each, in this order")
+    words.add_argument("--methods", nargs="*", required=True, help="names of the methods")
+    words.add_argument("--releases", type=Path, nargs="*", required=True, help="release.json of each, in this order")
+    words.add_argument("--scored", type=Path, nargs="*", required=True, help="validation folder of each, in this order")
+    words.add_argument("--untimed", type=door.mapping, default={}, metavar="JSON", help="other method -> why not timed")
     words.add_argument("--split", type=Path, required=True, help="folder of the split")
     words.add_argument("--store", type=Path, required=True, help="store.json of the decoded frames")
     words.add_argument("--videos", type=json.loads, default=[], metavar="JSON", help="rows of the sheet, a list")
@@ -26,6 +27,7 @@ def main() -> None:
     with recording(given.out / NAME, "measure_speed", inputs=inputs, params=given.settings):
         measure_speed(
             contestants=[Contestant(*one) for one in zip(given.methods, given.releases, given.scored, strict=True)],
+            untimed=given.untimed,
             split=given.split,
             store=given.store,
             videos=given.videos,

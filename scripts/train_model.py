@@ -20,6 +20,7 @@ def main() -> None:
     words.add_argument("--seed", type=int, default=0, help="seed of weights, order and augmentation")
     words.add_argument("--fold", default="0", help="fold of the split, for the record")
     words.add_argument("--epochs-of", type=Path, help="model.json of another training: epochs of as many steps")
+    words.add_argument("--candidates", action="store_true", help="keep the weights of several epochs to choose from")
     words.add_argument("--work", type=Path, required=True, help="folder for checkpoints while training")
     words.add_argument("--out", type=Path, required=True, help="the model folder")
     given = words.parse_args()
@@ -40,6 +41,7 @@ def main() -> None:
             work=given.work,
             out=given.out,
             plan=given.plan,
+            candidates=given.candidates,
         )
 
 

@@ -22,7 +22,14 @@ MakeTruth = Callable[..., LabelSet]
 MakePoses = Callable[..., PoseBatch]
 MakeFolder = Callable[..., Path]
 
-CONVERGED = {"steps": 100, "seconds": 60.0, "parameters": 10, "trials": 1, "converged": True}
+CONVERGED = {
+    "steps": 100,
+    "seconds": 60.0,
+    "parameters": 10,
+    "trials": 1,
+    "chosen_by": ["val_loss"],
+    "converged": True,
+}
 
 
 @pytest.fixture

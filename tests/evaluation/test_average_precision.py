@@ -1,4 +1,4 @@
-"""Average precision equals pycocotools, and counts what the customary form forgets."""
+"""Average precision equals pycocotools, and counts what the customary form forgets (rule 9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Budgets and ledgers from folders that tell much or nothing."""
+"""Budgets and ledgers from folders that tell much or nothing (rules 1, 5 and 11)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from posewright.evaluation.budget import models_digest, read_budget
 from posewright.evaluation.conditions import mean_budget
-from posewright.evaluation.ledger import append_test_evaluation, configurations_scored
+from posewright.evaluation.ledger import append_test_evaluation, configurations_scored, first_question
 from posewright.evaluation.runs import Run
 
 
@@ -71,5 +71,18 @@ def test_the_ledger_counts_configurations_not_repetitions(tmp_path: Path) -> Non
         append_test_evaluation(ledger, test_digest=test, method=method, models_digest=models)
     assert configurations_scored(ledger, "t") == 2
     lines = ledger.read_text().splitlines()
-    assert lines[0].split("\t") == ["time", "test_digest", "method", "models_digest"]
+    assert lines[0].split("\t") == ["time", "test_digest", "method", "models_digest", "question"]
     assert len(lines) == 5
+
+
+def test_the_ledger_remembers_the_question_of_the_first_reading(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.tsv"
+    assert first_question(ledger, "t") is None
+    for test, question in (("u", "of another set"), ("t", "first"), ("t", "second")):
+        append_test_evaluation(ledger, test_digest=test, method="a", models_digest="1", question=question)
+    assert first_question(ledger, "t") == "first"
+    older = tmp_path / "older.tsv"
+    older.write_text("time\ttest_digest\tmethod\tmodels_digest\nnow\tt\ta\t1\n")
+    append_test_evaluation(older, test_digest="t", method="a", models_digest="2", question="later")
+    assert first_question(older, "t") is None
+    assert configurations_scored(older, "t") == 2

@@ -1,4 +1,4 @@
-"""Every verdict word, and everything that forbids one."""
+"""Every verdict word, and everything that forbids one (``comparison.md`` rules 2 to 12)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ import pandas as pd
 import pytest
 
 from posewright.config.comparison import OTHER_METRICS
+from posewright.config.project import load_project
 from posewright.errors import InputError
 from posewright.evaluation.compare import compare_methods
+from posewright.evaluation.ledger import append_test_evaluation
+from posewright.evaluation.question import question_digest
 from posewright.evaluation.unit_metrics import metrics_reported
+from posewright.plan.methods import MethodPlan
 
 SETTINGS = {"primary": "pck_5px", "margin": 0.02, "baseline": None, "confidence": 0.95}
 
@@ -176,6 +180,40 @@ def test_holm_makes_the_family_pay(make_truth: Any, make_poses: Any, make_folder
     against, few, _ = compare(folders, baseline="two")
     assert sorted(few["method_a"]) == ["one", "three"] and set(few["method_b"]) == {"two"}
     assert against["question_digest"] != summary["question_digest"]
+
+
+def test_what_the_config_asks_is_what_is_compared(two: Any, tmp_path: Path) -> None:
+    asked = {"primary": "median_distance_px", "margin": 0.5, "baseline": "two", "confidence": 0.9}
+    methods = {name: {"type": "bottomup", "recipes": ["r"]} for name in ("one", "two")}
+    project = load_project(
+        {"datasets": {"flies": {}}, "recipes": {"r": "r.yaml"}, "methods": methods, "compare": asked}
+    )
+    plan = MethodPlan(project, {})
+    settings = json.loads(plan.comparison_settings())
+    compare_methods(evaluations=two(1.0, 5.0), settings=settings, out=tmp_path / "comparison")
+    summary = json.loads((tmp_path / "comparison" / "summary.json").read_text())
+    assert {name: summary[name] for name in asked} == asked
+    assert summary["question_digest"] == plan.question()
+
+
+def test_a_question_changed_after_the_first_look_at_the_test_gets_no_verdict(two: Any, tmp_path: Path) -> None:
+    folders, ledger = two(1.0, 5.0, side="test"), tmp_path / "ledger.tsv"
+
+    def verdict(**changes: Any) -> tuple[str, str]:
+        out = tmp_path / "comparison"
+        compare_methods(evaluations=folders, settings={**SETTINGS, **changes}, out=out, ledger=ledger)
+        summary = json.loads((out / "summary.json").read_text())
+        return summary["sentences"][0]["verdict"], " ".join([summary["answer"], *summary["conditions"]])
+
+    word, text = verdict()
+    assert word == "better" and "was not recorded when" in text
+    digest = question_digest(SETTINGS, ["two", "one"])
+    for question in (digest, "another one"):
+        append_test_evaluation(ledger, test_digest="digest0", method="one", models_digest="1", question=question)
+    word, text = verdict()
+    assert word == "better" and "is the one that stood when" in text
+    word, text = verdict(margin=0.01)
+    assert word == "undecided" and "the question was changed after these frames had first been scored" in text
 
 
 def test_five_seeds_speak_of_the_methods(make_truth: Any, make_poses: Any, make_folder: Any, compare: Any) -> None:

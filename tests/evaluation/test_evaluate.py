@@ -15,8 +15,10 @@ import torch
 from posewright.config.recipe import load_recipe
 from posewright.errors import InputError
 from posewright.evaluation.compare import compare_methods
-from posewright.evaluation.evaluate import declared_of, evaluate_method, in_node_order, units_of
+from posewright.evaluation.evaluate import evaluate_method
 from posewright.evaluation.ledger import configurations_scored
+from posewright.evaluation.reading import in_node_order
+from posewright.evaluation.side import declared_of, units_of
 from posewright.files import read_json, write_json
 from posewright.labels.read import read_labels
 from posewright.labels.skeleton import Skeleton

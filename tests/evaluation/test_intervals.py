@@ -1,4 +1,4 @@
-"""Intervals cover what they promise, and corrections are those of the books."""
+"""Intervals cover what they promise, and corrections are those of the books (rules 3, 4 and 11)."""
 
 from __future__ import annotations
 

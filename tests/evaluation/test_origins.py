@@ -1,4 +1,4 @@
-"""Foreign models are not ranked on frames they know, and corrected labels are told from others."""
+"""Foreign models are not ranked on frames they know, and corrected labels are told from others (rules 2, 6 and 10)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Error classes, oracles, calibration and strata: why a method errs, and on what."""
+"""Error classes, oracles, calibration and strata: why a method errs, and on what (rules 12 and 14)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Laws of a whole evaluation: what changes nothing, what counts as what, and that numbers and tables agree."""
+"""Laws of a whole evaluation: what changes nothing, what counts as what, and that numbers and tables agree.
+
+These are rules 7 and 8 of ``comparison.md``.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
 """Comparisons simulated many times: intervals cover what they promise, and turnovers are claimed where they are.
 
+These are rules 3, 4 and 12 of ``comparison.md``.
+
+
 Ten units of forty frames, effects skewed and alike within units (intra-class correlation 0.3), trainings that differ.
 """
 

@@ -1,4 +1,7 @@
-"""Thresholds: the objective counts what it says, the best of the grid is chosen, and the curve needs no threshold."""
+"""Thresholds: the objective counts what it says, the best of the grid is chosen, and the curve needs no threshold.
+
+These are rules 6 and 7 of ``comparison.md``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures that look alike across sides are found, those in which an animal moved are not."""
+"""Pictures that look alike across sides are found, those in which an animal moved are not (rule 2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gap follows the autocorrelation of what moves in the pictures, and nothing else in them."""
+"""The gap follows the autocorrelation of what moves in the pictures, and nothing else in them (rule 2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of the split: deterministic, stable, disjoint, complete, shared across folds."""
+"""Laws of the split: deterministic, stable, disjoint, complete, shared across folds (rule 2)."""
 
 from __future__ import annotations
 

@@ -160,6 +160,7 @@ def _write_evaluation(
             "seconds": 225.0,
             "parameters": 1_950_000,
             "trials": 1,
+            "chosen_by": ["val_loss"],
             "converged": method == "topdown",
         },
         "throughput": {"frames_per_s": skill[3]},

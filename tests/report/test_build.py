@@ -6,9 +6,14 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from posewright.files import read_json
 from posewright.report.build import build_report
+from posewright.report.measures import overall
+from posewright.report.words import value_of
 
 from .make_results import Made, make_results
 
@@ -45,6 +50,24 @@ def test_numbers_have_intervals_denominators_and_verdicts(page: Path) -> None:
     html = _text(page)
     assert re.search(r"<small>[\d.]+ to [\d.]+\nof [\d\s]+</small>", html)
     assert 'class="badge good">better' in html or 'class="badge bad">worse' in html
+
+
+def test_a_mean_over_units_says_so_and_shows_the_value_of_all_frames_where_it_differs(made: Made, page: Path) -> None:
+    html = _text(page)
+    assert "a median is the mean of the medians of the videos, not the median of all errors" in html
+    assert "Means over units; “pooled”: the same of all frames together, as in metrics.json" in html
+    table = overall(pd.read_parquet(made.results / "comparison" / "val" / "methods.parquet"), "median_distance_px")
+    for method, estimate in zip(table["method"], table["estimate"], strict=True):
+        folders = (made.results / "evaluation" / method).glob("*/val/metrics.json")
+        pooled = np.mean([read_json(path)["distance_px"]["p50"] for path in folders])
+        of_units, together = (value_of("median_distance_px", value) for value in (estimate, pooled))
+        assert of_units != together
+        assert re.search(rf"{re.escape(of_units)}<small>[^<]*\npooled {re.escape(together)}</small>", html)
+
+
+def test_the_table_of_budgets_says_what_chose_the_weights(page: Path) -> None:
+    assert _text(page).count(">chosen by the loss on validation frames<") == 2
+    assert "Checkpoints of all methods were chosen by the loss on validation frames." in _text(page)
 
 
 def test_incomplete_videos_are_listed_and_other_datasets_are_not(made: Made, page: Path, tmp_path: Path) -> None:

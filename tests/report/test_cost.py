@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import shutil
 from dataclasses import replace
@@ -16,7 +17,7 @@ from posewright.evaluation.speed_rounds import ROUND_SCHEMA, round_rows, speed_s
 from posewright.files import write_json
 from posewright.report.build import build_report
 from posewright.report.cost import pareto_front
-from posewright.report.cost_figures import Offer, Point
+from posewright.report.cost_figures import Line, Offer, Point, pareto_figure
 
 from .make_results import Made
 
@@ -28,7 +29,9 @@ def test_on_the_front_are_those_that_no_other_beats_in_both() -> None:
     assert pareto_front(offers, higher_is_better=False) == {"as cheap"}
 
 
-def write_speed(results: Path, *, seconds: dict[str, float], **changes: Any) -> None:
+def write_speed(
+    results: Path, *, seconds: dict[str, float], untimed: dict[str, str] | None = None, **changes: Any
+) -> None:
     """Write what the stage writes for rounds in which a frame takes each method ``seconds``."""
     chance = np.random.default_rng(0)
     rows: list[dict[str, Any]] = []
@@ -57,6 +60,7 @@ def write_speed(results: Path, *, seconds: dict[str, float], **changes: Any) -> 
         "memory_cap_mb": 4000,
         "frames": {"all": 32, "2": 20, "3-4": 12},
         "video": {"size": [480, 640], "video": "arena0"},
+        "untimed": untimed or {},
         **speed_summary(pd.DataFrame(rows, columns=ROUND_SCHEMA.names), facts, 0.95),
     }
     for name, change in changes.items():
@@ -104,7 +108,21 @@ def test_what_limits_a_measurement_is_said(copied: Made, tmp_path: Path) -> None
     assert "finds 80.00 % of the scored body parts at the same place" in html
     assert "more than the cap" in html
     assert "load up to 9.0" in html
-    assert "bottomup was not timed." in html
+    assert "bottomup was not timed, because it came after the measurement: posewright run speed." in html
+
+
+def test_a_method_that_cannot_be_timed_is_a_row_a_line_and_a_sentence_with_the_reason(
+    copied: Made, tmp_path: Path
+) -> None:
+    why = "it consists of poses that another <program> found"
+    write_speed(copied.results, seconds={"topdown": 0.04}, untimed={"bottomup": why})
+    html = section(copied, tmp_path / "index.html")
+    assert html.count("because it consists of poses that another &lt;program&gt; found") == 2  # sentence and row
+    assert ">not timed<" in html
+    assert "Dotted: bottomup, accuracy alone, as not timed." in html
+    offer, line = Offer("topdown", 0, Point(1.0), Point(0.9)), Line("bottomup", Point(0.8))
+    uri = pareto_figure([offer], [line], {"topdown"}, "time", "PCK", percent=True, higher_is_better=True)
+    assert "bottomup: not timed" in base64.b64decode(uri.partition(",")[2]).decode()
 
 
 def test_a_broken_measurement_is_a_sentence(copied: Made, tmp_path: Path) -> None:

@@ -1,29 +1,34 @@
 """A stage whose behaviour changes must say so: golden numbers of each stage, kept beside its version.
 
 When one of these tests fails, either the change was not meant, or ``STAGE_VERSION`` of the stage has to be raised, so
-that users' results are made again, and the numbers written anew with ``python tests/stages/test_golden.py`` from the
-root. Processors differ in the last bits, so numbers are compared to four digits and texts exactly.
+that users' results are made again, and its numbers written anew: ``pytest tests/stages --write-golden -k <stage>``.
+Processors differ in the last bits, so numbers are compared to four digits and texts exactly.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from posewright.config.data import Augmentation, Geometric, Intensity
+from posewright.config.labels import SplitConfig
 from posewright.config.recipe import load_recipe
+from posewright.config.sheet import VideoRow
 from posewright.config.stages import STAGE_VERSION
+from posewright.config.videos import SuggestConfig
 from posewright.evaluation.intervals import from_units, from_units_and_runs, holm, intraclass_correlation
 from posewright.evaluation.scoring import evaluate_poses
-from posewright.files import digest_of
+from posewright.evaluation.videos.behaviour import Settings, compare_behaviour
+from posewright.evaluation.videos.suggest import Asked, suggest_frames
+from posewright.files import digest_of, read_json
 from posewright.labels.model import LabeledFrame, LabelSet, VideoRef
 from posewright.labels.skeleton import Skeleton
 from posewright.labels.split import split_labels
@@ -36,6 +41,8 @@ from posewright.samples.preprocess import Preprocess
 from posewright.samples.store import FrameStore, store_frames
 from posewright.shapes import DecodeOptions, PoseBatch, Size
 from posewright.tracking.tracker import WindowTracker
+
+from ..evaluation.published import film, publish, walkers
 
 GOLDEN = Path(__file__).with_name("golden.json")
 SKELETON = Skeleton(("nose", "body", "tail"), ((1, 0), (1, 2)))
@@ -201,6 +208,56 @@ def _compare() -> dict[str, Any]:
     }
 
 
+def _lively(frame: int) -> np.ndarray:
+    """Return two animals of which every measure changes from frame to frame."""
+    middle = walkers(frame).mean(axis=1, keepdims=True)
+    shape = (walkers(frame) - middle) * (1.0 + 0.1 * np.sin(0.9 * frame))
+    away = np.array([[[5.0 * np.sin(frame / 3), 0.0]], [[0.0, 12.0 * np.cos(frame / 5)]]])
+    return np.asarray(middle + shape + away)
+
+
+def _strayed(frame: int) -> np.ndarray:
+    """Return them as a release has them that strays from time to time and loses one of them after frame 30."""
+    points = _lively(frame) + np.array([0.25 * (frame % 7), 3.0 * (frame % 11 == 0)])
+    points[0, 2] += 30.0 * (frame in (8, 9, 25))
+    return points if frame < 30 else points[:1]
+
+
+def _predicted(folder: Path, n_frames: int = 40) -> tuple[list[VideoRow], list[Path]]:
+    """Publish two films under two releases; return their rows of the sheet, and the folders of the releases."""
+    rows = []
+    for video in ("one", "two"):
+        film(folder / f"{video}.mp4", _lively, n_frames)
+        publish(folder / "exact" / video, _lively, n_frames)
+        publish(folder / "strayed" / video, _strayed if video == "one" else _lively, n_frames, lost=[12])
+        rows.append(VideoRow(video, str(folder / f"{video}.mp4"), n_animals=2))
+    return rows, [folder / "exact", folder / "strayed"]
+
+
+def _behaviour() -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as name:
+        rows, releases = _predicted(Path(name))
+        out = Path(name) / "behaviour"
+        compare_behaviour(rows=rows, releases=releases, settings=Settings(None, 2.3, 0.95), out=out)
+        tables = {one: pd.read_parquet(out / f"{one}.parquet") for one in ("videos", "agreement", "pairs")}
+        told: dict[str, Any] = {one: json.loads(table.to_json(orient="split")) for one, table in tables.items()}
+        return {**told, "sentences": read_json(out / "summary.json")["sentences"]}
+
+
+def _suggest() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as name:
+        rows, releases = _predicted(Path(name))
+        for way, chosen in {"disagreement": releases, "doubt": releases[1:]}.items():
+            out = Path(name) / way / "suggestions.json"
+            asked = Asked(rows, chosen, SuggestConfig(count=5, apart_frames=3))
+            suggest_frames(asked=asked, labels=None, split=SplitConfig(), remembered={}, store=None, out=out)
+            told = read_json(out)
+            assert told["way"] == way
+            found[way] = {key: told[key] for key in ("frames", "looked_alike", "could_not_be_read")}
+    return found
+
+
 STAGES: dict[str, Callable[[], dict[str, Any]]] = {
     "split_labels": _split,
     "store_frames": _store,
@@ -208,14 +265,21 @@ STAGES: dict[str, Callable[[], dict[str, Any]]] = {
     "predict_videos": _predict,
     "evaluate_method": _evaluate,
     "compare_methods": _compare,
+    "compare_behaviour": _behaviour,
+    "suggest_frames": _suggest,
 }
 
 
 @pytest.mark.parametrize("stage", list(STAGES))
-def test_a_stage_behaves_as_its_version_did(stage: str) -> None:
-    golden = json.loads(GOLDEN.read_text())[stage]
-    assert golden["version"] == STAGE_VERSION[stage], "the version was raised: write the golden numbers anew"
+def test_a_stage_behaves_as_its_version_did(stage: str, pytestconfig: pytest.Config) -> None:
     found = json.loads(json.dumps(STAGES[stage]()))
+    kept = json.loads(GOLDEN.read_text())
+    if pytestconfig.getoption("write_golden", default=False):
+        kept[stage] = {"version": STAGE_VERSION[stage], "numbers": found}
+        GOLDEN.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+        return
+    golden = kept[stage]
+    assert golden["version"] == STAGE_VERSION[stage], "the version was raised: write the golden numbers anew"
     differences = list(_differences(found, golden["numbers"], stage))
     assert not differences, f"{stage} behaves differently; raise its STAGE_VERSION if that is meant: {differences}"
 
@@ -233,9 +297,3 @@ def _differences(found: Any, golden: Any, place: str) -> Any:
             yield f"{place}: {found} instead of {golden}"
     elif found != golden:
         yield f"{place}: {found} instead of {golden}"
-
-
-if __name__ == "__main__":
-    numbers = {name: {"version": STAGE_VERSION[name], "numbers": make()} for name, make in STAGES.items()}
-    GOLDEN.write_text(json.dumps(numbers, indent=1, sort_keys=True) + "\n")
-    sys.exit(0)

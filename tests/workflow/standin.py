@@ -17,6 +17,7 @@ FILES_IN = {
     "split_labels": ("train.slp", "val.slp", "test.slp", "split.json"),
     "train_model": MODEL,
     "refit_model": MODEL,
+    "choose_checkpoint": MODEL,
     "evaluate_method": (
         "predictions.slp",
         "metrics.json",
@@ -51,6 +52,8 @@ def main() -> None:
     for path in [out / name for name in FILES_IN[stage]] if stage in FILES_IN else [out]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
+    if "candidates" in given:
+        (out / "candidates.ckpt").write_text(content)
     if stage == "plan_recipe":
         out.with_suffix(".md").write_text(content)
     if stage == "build_report":

@@ -8,6 +8,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ import yaml
 from posewright.config.stages import STAGE_VERSION
 from posewright.crate import write_crate
 from posewright.discretion import PRIVATE_VARIABLE
-from posewright.files import file_digest
+from posewright.evaluation.origins import SEPARATE
+from posewright.files import digest_of, file_digest, read_json
 from posewright.prediction.poses import read_poses
 from posewright.records import read_records
 from posewright.shapes import Size
@@ -119,6 +121,34 @@ def test_a_release_is_compared_and_scores_as_the_method_it_was_made_of(made: Pro
         assert scores["frozen"][key] == scores["bottomup"][key]
     pairs = pd.read_parquet(results / "comparison/val/pairs.parquet")
     assert {"frozen", "topdown"} in [{a, b} for a, b in zip(pairs["method_a"], pairs["method_b"], strict=True)]
+
+
+def test_chosen_checkpoints_are_those_that_are_scored_and_released(made: Project, tmp_path: Path) -> None:
+    project = made.copy(tmp_path / "project")
+    project.change_config(compare={"checkpoints": "primary", "primary": "mean_distance_capped_px"})
+    results = Path("results/synthetic")
+    scored = results / "evaluation/topdown/fold0_seed0/test/metrics.json"
+    targets = [str(scored), str(results / "releases/dev-topdown/release.json")]
+    done = project.snakemake("--show-failed-logs", *targets)
+    assert done.code == 0, done.text
+    assert project.dry_run(*targets).nothing
+    cards = []
+    for recipe in RECIPES[:2]:
+        place = f"{recipe}/fold0_seed0/model.json"
+        trained, chosen = (read_json(project.folder / results / one / place) for one in ("models", "chosen/topdown"))
+        tried = chosen["training"]["choice"]["candidates"]
+        value = min(one["value"] for one in tried)
+        assert chosen["training"]["choice"]["value"] == value
+        assert tried[0]["val_loss"] == pytest.approx(trained["training"]["val_loss"])
+        assert trained == read_json(made.folder / results / "models" / place) | {"training": trained["training"]}
+        cards.append(chosen["weights_sha256"])
+    metrics = read_json(project.folder / scored)
+    assert metrics["models_digest"] == digest_of(sorted(cards))
+    assert metrics["budget"]["chosen_by"] == 2 * ["mean_distance_capped_px"]
+    assert metrics["training_data"]["status"] == SEPARATE
+    with zipfile.ZipFile(project.folder / results / "releases/dev-topdown/dev-topdown.posewright") as bundle:
+        manifest = json.loads(bundle.read("release.json"))
+    assert sorted(model["weights_sha256"] for model in manifest["models"]) == sorted(cards)
 
 
 def test_final_scores_the_test_frames_with_the_same_models(made: Project) -> None:

@@ -358,6 +358,44 @@ def test_speed_is_measured_on_request_only_and_makes_nothing_else_run(finished: 
     assert {"train_model", "make_release", "measure_speed"} <= finished.dry_run("speed").rules
 
 
+def test_choosing_checkpoints_comes_between_training_and_all_that_uses_models(finished: Project) -> None:
+    models = {f"train_model[flies {recipe} 0 0]" for recipe in ("centroid", "instance", "bottomup")}
+    chosen = {
+        f"choose_checkpoint[flies {choice} 0 0]"
+        for choice in ("topdown centroid", "topdown instance", "bottomup bottomup")
+    }
+    finished.change_config(compare={"checkpoints": "primary"})
+    jobs = set(finished.dry_run().jobs)
+    assert {*models, *chosen, *AFTER_TOPDOWN} <= jobs  # trained again: the candidates were not kept
+    finished.run()
+    assert finished.dry_run().nothing
+    assert not finished.dry_run("final").rules & {"train_model", "choose_checkpoint"}
+    finished.change_config(compare={"checkpoints": "primary", "primary": "pck_3px"})
+    again = finished.dry_run()
+    assert {job for job in again.jobs if job.startswith("choose_checkpoint")} == chosen
+    assert "train_model" not in again.rules
+    finished.change_config(compare={"checkpoints": "loss"})
+    back = finished.dry_run()
+    assert not {"train_model", "choose_checkpoint"} & back.rules
+    assert set(back.jobs) >= AFTER_TOPDOWN
+
+
+def test_a_method_that_cannot_become_a_release_does_not_stop_the_others_being_timed(finished: Project) -> None:
+    (finished.folder / "theirs.slp").write_bytes(b"poses")
+    (finished.folder / "peer").mkdir()
+    (finished.folder / "peer" / "training_config.yaml").write_text("model_config: {}\n")
+    methods = {
+        **finished.config["methods"],
+        "files": {"type": "topdown", "predictions": ["theirs.slp"]},
+        "peer": {"type": "bottomup", "models": [{"path": "peer"}]},
+    }
+    finished.change_config(methods=methods)
+    jobs = finished.dry_run("speed").jobs
+    assert "measure_speed[flies]" in jobs
+    assert {"make_release[flies dev-bottomup]"} == {job for job in jobs if job.startswith("make_release")}
+    assert not [job for job in jobs if "peer" in job or "files" in job]
+
+
 def test_a_learning_curve_trains_parts_on_request_only_and_nothing_of_the_main_chain(finished: Project) -> None:
     finished.change_config(learning_curve={"percent": [25, 50]})
     assert finished.dry_run().nothing

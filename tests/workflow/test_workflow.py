@@ -57,6 +57,18 @@ def test_a_refit_learns_from_every_side_and_nothing_scores_it(fresh: Project) ->
     assert "refit belongs to a method" in fresh.snakemake("--dry-run").text
 
 
+def test_a_refit_repeats_the_chosen_model_of_its_method(fresh: Project) -> None:
+    refit = {"everything": {"method": "topdown", "refit": True}}
+    fresh.change_config(
+        releases=refit, predict={"releases": ["everything", "dev-topdown"]}, compare={"checkpoints": "primary"}
+    )
+    jobs = fresh.dry_run().jobs
+    assert [job for job in jobs if job.startswith("refit_model")] == [
+        f"refit_model[flies topdown/{recipe} 0 0]" for recipe in ("centroid", "instance")
+    ]
+    assert len([job for job in jobs if job.startswith("choose_checkpoint")]) == 3
+
+
 def test_the_plan_alone_trains_nothing(fresh: Project) -> None:
     assert fresh.dry_run("plan").rules - {"plan"} == {"check_inputs", "split_labels", "store_frames", "plan_recipe"}
 

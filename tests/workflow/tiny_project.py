@@ -20,8 +20,8 @@ from posewright.labels.skeleton import Skeleton
 from posewright.labels.write import write_labels
 
 ROOT = Path(__file__).resolve().parents[2]
-#: stages that no target makes but their own
-ON_REQUEST = {"measure_speed", "take_part", "compare_parts", "suggest_frames", "refit_model"}
+#: stages that have a target of their own, or are asked for in the config
+ON_REQUEST = {"measure_speed", "take_part", "compare_parts", "suggest_frames", "refit_model", "choose_checkpoint"}
 SHEET_HEAD = "video\tpath\tsession\n"
 
 

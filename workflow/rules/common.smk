@@ -82,17 +82,35 @@ def model_files(dataset, recipes, fold, seed, file, place="models"):
 
 
 def method_models(wildcards, file):
-    """Return one file of every model that a method trains."""
-    recipes = PLAN.methods.recipes(wildcards.method)
-    return model_files(wildcards.dataset, recipes, wildcards.fold, wildcards.seed, file)
+    """Return one file of every model that a method trains, with the weights that it uses."""
+    recipes, place = PLAN.methods.recipes(wildcards.method), PLAN.methods.place(wildcards.method)
+    return model_files(wildcards.dataset, recipes, wildcards.fold, wildcards.seed, file, place)
+
+
+def partner_models(wildcards, file):
+    """Return one file of every model that runs beside the one whose weights are chosen."""
+    places = PLAN.methods.partner_places(wildcards.method, wildcards.recipe)
+    return [
+        path
+        for recipe, place in places
+        for path in model_files(wildcards.dataset, [recipe], wildcards.fold, wildcards.seed, file, place)
+    ]
+
+
+def evaluated_model(wildcards, file):
+    """Return one file of the model that a refit repeats: of a recipe, or of a method and a recipe where it was chosen."""
+    place = "chosen" if PLAN.methods.chooses else "models"
+    return model_files(wildcards.dataset, [wildcards.recipe], wildcards.fold, wildcards.seed, file, place)
 
 
 def release_models(wildcards, file):
     """Return one file of every model that goes into a release; none when it is made from a bundle."""
     made_of = PLAN.releases.definition(wildcards.release)
-    recipes = PLAN.methods.recipes(made_of["method"]) if "method" in made_of else []
-    place = "refits" if made_of.get("refit") else "models"
-    return model_files(wildcards.dataset, recipes, made_of.get("fold"), made_of.get("seed"), file, place)
+    method = made_of.get("method")
+    if method is None:
+        return []
+    recipes, place = PLAN.methods.recipes(method), PLAN.methods.place(method, refit=made_of.get("refit", False))
+    return model_files(wildcards.dataset, recipes, made_of["fold"], made_of["seed"], file, place)
 
 
 def thresholds(dataset, method, fold, seed):
@@ -157,10 +175,10 @@ def evaluations(side, dataset=None):
 
 
 def first_runs(dataset):
-    """Return the metrics of the first run of every method that runs as a release."""
+    """Return the metrics of the first run of every method whose speed can be measured."""
     return [
         f"results/{dataset}/evaluation/{method}/fold0_seed{PLAN.project.seeds[0]}/val/metrics.json"
-        for method in PLAN.releases.running()
+        for method in PLAN.releases.timed()
     ]
 
 

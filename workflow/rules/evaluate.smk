@@ -43,6 +43,7 @@ rule evaluate_method:
         checkpoints=lambda w: PLAN.methods.checkpoint_words(w.method),
         split=subpath(input.split, parent=True),
         ledger=untracked(lambda w: f"results/{w.dataset}/evaluation/ledger.tsv"),
+        question=untracked(lambda w: PLAN.methods.question()),
         out=subpath(output.metrics, parent=True),
     shell:
         'python "$POSEWRIGHT/scripts/store_frames.py" --if-missing --dataset {params.labels:q} --out {params.store:q}'
@@ -50,7 +51,8 @@ rule evaluate_method:
         'python "$POSEWRIGHT/scripts/evaluate_method.py" --method {wildcards.method:q} {params.poses:q}'
         " {params.checkpoints:q}"
         " --split {params.split:q} --side {wildcards.side} --store {params.store:q} --dataset {params.dataset:q}"
-        " --labels {params.files:q} --options {params.options:q} {params.thresholds:q} --ledger {params.ledger:q} --out {params.out:q} >> {log:q} 2>&1"
+        " --labels {params.files:q} --options {params.options:q} {params.thresholds:q} --ledger {params.ledger:q}"
+        " --question {params.question:q} --out {params.out:q} >> {log:q} 2>&1"
 
 
 rule compare_methods:
@@ -72,7 +74,8 @@ rule compare_methods:
         version=STAGE_VERSION["compare_methods"],
         settings=PLAN.methods.comparison_settings(),
         evaluations=lambda w, input: folders(input.metrics),
+        ledger=untracked(lambda w: f"results/{w.dataset}/evaluation/ledger.tsv"),
         out=subpath(output.summary, parent=True),
     shell:
         'python "$POSEWRIGHT/scripts/compare_methods.py" --evaluations {params.evaluations:q}'
-        " --settings {params.settings:q} --out {params.out:q} > {log:q} 2>&1"
+        " --settings {params.settings:q} --ledger {params.ledger:q} --out {params.out:q} > {log:q} 2>&1"

@@ -3,7 +3,7 @@
 
 rule measure_speed:
     input:
-        releases=lambda w: [release_file(w.dataset, release) for release in PLAN.releases.running().values()],
+        releases=lambda w: [release_file(w.dataset, release) for release in PLAN.releases.timed().values()],
         scored=lambda w: first_runs(w.dataset),
         split="results/{dataset}/split/fold0/split.json",
         labels=ancient(multiext("results/{dataset}/split/fold0/", "train.slp", "val.slp")),
@@ -24,7 +24,8 @@ rule measure_speed:
         store=untracked(store_of),
         labels=untracked(lambda w: PLAN.labels.dataset_json(w.dataset)),
         settings=PLAN.optional.speed_settings(),
-        methods=list(PLAN.releases.running()),
+        methods=list(PLAN.releases.timed()),
+        untimed=canonical_json(PLAN.releases.untimed()),
         scored=lambda w, input: folders(input.scored),
         split=subpath(input.split, parent=True),
         videos=untracked(lambda w: PLAN.optional.speed_videos(w.dataset)),
@@ -35,4 +36,4 @@ rule measure_speed:
         " > {log:q} 2>&1; "
         'python "$POSEWRIGHT/scripts/measure_speed.py" --methods {params.methods:q} --releases {input.releases:q}'
         " --scored {params.scored:q} --split {params.split:q} --store {params.store:q} --videos {params.videos:q}"
-        " --settings {params.settings:q} --threads {threads} --work {params.work:q} --out {params.out:q} >> {log:q} 2>&1"
+        " --untimed {params.untimed:q} --settings {params.settings:q} --threads {threads} --work {params.work:q} --out {params.out:q} >> {log:q} 2>&1"

@@ -12,6 +12,9 @@ rule train_model:
     output:
         model="results/{dataset}/models/{recipe}/fold{fold}_seed{seed}/model.json",
         checkpoint="results/{dataset}/models/{recipe}/fold{fold}_seed{seed}/best.ckpt",
+        candidates=(
+            ["results/{dataset}/models/{recipe}/fold{fold}_seed{seed}/candidates.ckpt"] if PLAN.methods.chooses else []
+        ),
         others=multiext(
             "results/{dataset}/models/{recipe}/fold{fold}_seed{seed}/",
             "training_config.yaml",
@@ -38,6 +41,7 @@ rule train_model:
                 *PLAN.optional.epoch_words(whole_model(w)),
             ]
         ),
+        candidates=untracked(lambda w: ["--candidates"] if PLAN.methods.chooses else []),
         work=untracked(lambda w: f"{WORK}/train/{w.dataset}"),
         split=subpath(input.split, parent=True),
         out=subpath(output.model, parent=True),
@@ -45,15 +49,15 @@ rule train_model:
         'python "$POSEWRIGHT/scripts/store_frames.py" --if-missing --dataset {params.labels:q} --out {params.store:q}'
         " > {log:q} 2>&1; "
         'python "$POSEWRIGHT/scripts/train_model.py" --recipe {params.recipe:q} --split {params.split:q}'
-        " --store {params.store:q} --seed {wildcards.seed} --fold {wildcards.fold}"
+        " --store {params.store:q} --seed {wildcards.seed} --fold {wildcards.fold} {params.candidates:q}"
         " --work {params.work:q} --out {params.out:q} >> {log:q} 2>&1"
 
 
 rule refit_model:
     # The recipe of an evaluated model on the labels of all sides. Nothing scores it, so test frames stay unread.
     input:
-        model="results/{dataset}/models/{recipe}/fold{fold}_seed{seed}/model.json",
-        log=ancient("results/{dataset}/models/{recipe}/fold{fold}_seed{seed}/training_log.csv"),
+        model=lambda w: evaluated_model(w, "model.json"),
+        log=lambda w: ancient(evaluated_model(w, "training_log.csv")),
         labels=ancient(multiext("results/{dataset}/split/fold{fold}/", "train.slp", "val.slp", "test.slp")),
     output:
         model="results/{dataset}/refits/{recipe}/fold{fold}_seed{seed}/model.json",
@@ -68,6 +72,8 @@ rule refit_model:
         "logs/refit_model/{dataset}/{recipe}/fold{fold}_seed{seed}.log",
     benchmark:
         "benchmarks/refit_model/{dataset}/{recipe}/fold{fold}_seed{seed}.tsv"
+    wildcard_constraints:
+        recipe="[^/]+(/[^/]+)?",
     conda:
         "../../envs/posewright.yaml"
     threads: 4
@@ -75,7 +81,7 @@ rule refit_model:
         **SITE.of("refit_model", gpu=SITE.gpu, mem_mb=growing(12000, 64000), runtime=480),
     params:
         version=STAGE_VERSION["refit_model"],
-        evaluated=subpath(input.model, parent=True),
+        evaluated=lambda w, input: folders(input.model),
         store=untracked(store_of),
         dataset=untracked(lambda w: PLAN.labels.dataset_json(w.dataset)),
         work=untracked(lambda w: f"{WORK}/train/{w.dataset}"),

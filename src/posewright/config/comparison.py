@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -68,6 +68,10 @@ class CompareConfig(Section):
     """Method all others are compared with; null: every pair."""
     confidence: Annotated[float, Field(gt=0.5, lt=1.0)] = 0.95
     """Confidence of the intervals."""
+    checkpoints: Literal["loss", "primary"] = "loss"
+    """What chooses the weights of a training among its epochs. loss: the lowest validation loss of the network alone.
+    primary: the best `primary` of the whole method on validation frames, among the last five epochs that lowered the
+    loss and the last one."""
     tuning: TuningConfig = TuningConfig()
     """How thresholds are chosen."""
 

@@ -11,6 +11,7 @@ from typing import Any
 from posewright.files import digest_of, file_digest
 
 PLATEAU = "plateau"  #: the one ending of a training that means it had converged
+VAL_LOSS = "val_loss"  #: what chooses weights where nothing else is asked for, or nothing else can decide
 
 
 def read_budget(models: Sequence[Path], trials: int | None = None) -> dict[str, Any]:
@@ -19,6 +20,8 @@ def read_budget(models: Sequence[Path], trials: int | None = None) -> dict[str, 
     ``trials`` is how many configurations the user says were tried for the method, this one included; else it is what
     the folders tell, one for each. ``seconds`` are device-seconds: those of every device of a training. ``scales`` are
     the networks' input scales. Top-down counts both networks.
+    ``chosen_by`` tells for each network what chose its weights among the epochs: ``val_loss``, a metric of the whole
+    method, or None where it is not known.
     ``converged`` is true if every training ended by its plateau rule, false if one was ended by a cap, None if one does
     not say.
     """
@@ -33,8 +36,17 @@ def read_budget(models: Sequence[Path], trials: int | None = None) -> dict[str, 
         else _total([{"trials": part.get("trials", 1)} for part in parts], "trials"),
         "scales": [read_card(folder).get("preprocess", {}).get("scale") for folder in models],
         "stopped_by": stops,
+        "chosen_by": [_chosen_by(part) for part in parts],
         "converged": None if None in stops or not stops else all(stop == PLATEAU for stop in stops),
     }
+
+
+def _chosen_by(training: Mapping[str, Any]) -> str | None:
+    """Return what chose the weights of a training: rule 5 wants one measure for all methods, and told."""
+    choice = training.get("choice")
+    if isinstance(choice, Mapping):
+        return str(choice.get("by"))
+    return VAL_LOSS if training.get("val_loss") is not None else None
 
 
 def models_digest(models: Sequence[Path]) -> str:

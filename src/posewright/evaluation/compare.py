@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,17 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from posewright.errors import InputError, nearest
 from posewright.evaluation import conditions, paired, verdicts
 from posewright.evaluation.interaction import crowding_sentence, interactions
 from posewright.evaluation.intervals import Estimate, holm, intraclass_correlation
+from posewright.evaluation.ledger import first_question
+from posewright.evaluation.question import family_of, question_digest
 from posewright.evaluation.runs import Run, read_runs, unit_kind, with_units
 from posewright.evaluation.strata import FACTORS, UNCORRECTED, in_stratum
 from posewright.evaluation.tables import write_table
 from posewright.evaluation.unit_metrics import Metric, metric_named, metrics_reported
 from posewright.evaluation.verdicts import PairFinding, Question, Verdict
-from posewright.files import digest_of, write_json
+from posewright.files import write_json
 
 SUMMARY_SCHEMA = 1
 
@@ -67,6 +67,9 @@ class Contest:
         budgets: of each method, means over its trainings.
         test_over_train: held-back frames over training frames.
         family: pairs (a, b) that are judged.
+        digest: of what is asked.
+        first_digest: of what was asked when these frames were first scored; None on validation frames, and where it is
+            not known.
     """
 
     runs: Mapping[str, Sequence[Run]]
@@ -74,6 +77,8 @@ class Contest:
     budgets: Mapping[str, Mapping[str, Any]]
     test_over_train: float
     family: Sequence[tuple[str, str]]
+    digest: str
+    first_digest: str | None
 
     @property
     def all_runs(self) -> list[Run]:
@@ -81,15 +86,18 @@ class Contest:
         return [run for runs in self.runs.values() for run in runs]
 
 
-def compare_methods(*, evaluations: Sequence[Path], settings: Mapping[str, Any], out: Path) -> None:
+def compare_methods(
+    *, evaluations: Sequence[Path], settings: Mapping[str, Any], out: Path, ledger: Path | None = None
+) -> None:
     """Compare finished evaluations and write ``methods.parquet``, ``pairs.parquet`` and ``summary.json``.
 
     Args:
         evaluations: folders ``<method>/fold<k>_seed<s>/<side>``, all of one side.
         settings: ``primary``, ``margin``, ``baseline``, ``confidence``, as in the config's section ``compare``.
         out: folder of the comparison.
+        ledger: table of the readings of the test frames; read on the side ``test`` only.
     """
-    contest = _contest(with_units(read_runs(evaluations)), settings)
+    contest = _contest(with_units(read_runs(evaluations)), settings, ledger)
     findings = judged_pairs(contest)
     words = [verdicts.decide(finding, contest.question) for finding in findings]
     write_table(out / "methods.parquet", _method_rows(contest), METHOD_SCHEMA)
@@ -111,7 +119,7 @@ def judged_pairs(contest: Contest) -> list[PairFinding]:
     return findings
 
 
-def _contest(runs: Sequence[Run], settings: Mapping[str, Any]) -> Contest:
+def _contest(runs: Sequence[Run], settings: Mapping[str, Any], ledger: Path | None) -> Contest:
     by_method = {name: [run for run in runs if run.method == name] for name in sorted({run.method for run in runs})}
     question = Question(
         metric=metric_named(str(settings.get("primary", "pck_5px"))),
@@ -127,17 +135,16 @@ def _contest(runs: Sequence[Run], settings: Mapping[str, Any]) -> Contest:
         question=question,
         budgets={name: conditions.mean_budget(own) for name, own in by_method.items()},
         test_over_train=frames[side] / frames["train"] if frames.get("train") else 1.0,
-        family=_family(list(by_method), settings.get("baseline")),
+        family=family_of(list(by_method), settings.get("baseline")),
+        digest=question_digest({**settings, **_asked(question)}, list(by_method)),
+        first_digest=first_question(ledger, str(runs[0].metrics.get("test_digest")))
+        if ledger is not None and side == "test"
+        else None,
     )
 
 
-def _family(methods: Sequence[str], baseline: str | None) -> list[tuple[str, str]]:
-    """All pairs, or each method against the baseline."""
-    if baseline is None:
-        return list(combinations(methods, 2))
-    if baseline not in methods:
-        raise InputError(f"compare.baseline names {baseline!r}, which was not evaluated; {nearest(baseline, methods)}")
-    return [(method, baseline) for method in methods if method != baseline]
+def _asked(question: Question) -> dict[str, Any]:
+    return {"primary": question.metric.name, "margin": question.margin, "confidence": question.confidence}
 
 
 def _finding(contest: Contest, a: str, b: str) -> PairFinding:
@@ -145,6 +152,8 @@ def _finding(contest: Contest, a: str, b: str) -> PairFinding:
     both = [*contest.runs[a], *contest.runs[b]]
     budgets = contest.budgets
     obstacles = conditions.obstacles(contest.all_runs, both, contest.question, budgets[a], budgets[b])
+    if contest.first_digest not in (None, contest.digest):  # rule 11
+        obstacles = (*obstacles, "the question was changed after these frames had first been scored")
     if tables.difference.shape[1] == 0:
         obstacles = (*obstacles, "the two methods share no fold and seed")
     return PairFinding(
@@ -230,20 +239,21 @@ def _summary(
         }
         for finding, word in zip(findings, words, strict=True)
     ]
-    asked = {"primary": question.metric.name, "margin": question.margin, "confidence": question.confidence}
-    family = [list(pair) for pair in contest.family]
     return {
         "schema": SUMMARY_SCHEMA,
         "side": runs[0].metrics["side"],
-        **asked,
+        **_asked(question),
         "baseline": settings.get("baseline"),
-        "question_digest": digest_of({**asked, "family": family}),  # rule 11: fixed before the first test score
+        "question_digest": contest.digest,  # rule 11: fixed before the first test score
         "unit": {"kind": question.unit_kind, "n": _n_units(contest), "icc": _frame_correlation(contest)},
         "label_source": runs[0].metrics["label_source"],
         "banner": conditions.banner(runs),
         "answer": _answer(contest, findings, words),
         "sentences": sentences,
-        "conditions": conditions.conditions(runs, question, contest.budgets),
+        "conditions": [
+            *conditions.conditions(runs, question, contest.budgets),
+            *conditions.question_words(str(runs[0].metrics["side"]), contest.digest, contest.first_digest),
+        ],
         "budgets": contest.budgets,
         "crowding": _crowding(contest, findings),
         "strata": {name: factor[2] for name, factor in FACTORS.items()},  # rule 12: the cut points, in words

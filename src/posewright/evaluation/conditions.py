@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from posewright.evaluation.budget import VAL_LOSS
 from posewright.evaluation.origins import CONTAMINATED, UNKNOWN
 from posewright.evaluation.runs import Run, n_videos, unit_kind
 from posewright.evaluation.verdicts import LOW_MAP, MIN_SEEDS, MIN_UNITS, Question, budget_obstacle
@@ -111,13 +112,25 @@ def conditions(runs: Sequence[Run], question: Question, budgets: Mapping[str, Ma
     return found
 
 
+def question_words(side: str, now: str, first: str | None) -> list[str]:
+    """Return whether the question stood before the test frames were first scored (rule 11); nothing on validation."""
+    if side != "test":
+        return []
+    asked = "The question (primary metric, margin, confidence, pairs)"
+    if first is None:
+        return [f"{asked} was not recorded when these test frames were first scored."]
+    if first == now:
+        return [f"{asked} is the one that stood when these test frames were first scored."]
+    return [f"{asked} was changed after these test frames had first been scored: it gets no verdict on them."]
+
+
 def notes(runs: Sequence[Run]) -> list[str]:
     """Return how the numbers were counted, and where a choice of ours would change a rank."""
-    oks = runs[0].metrics["oks"]
+    oks, methods = runs[0].metrics["oks"], sorted({run.method for run in runs})
     found = [
         f"OKS uses sigma {oks['sigma']:g} for every node and the {oks['area']}.",
         f"A frame never counts as independent: units carry the intervals, and fewer than {MIN_UNITS} give none.",
-        "Checkpoints of all methods were chosen by the loss on validation frames.",
+        *checkpoint_rules({name: mean_budget([run for run in runs if run.method == name]) for name in methods}),
         "Differences in distance use only body parts that both methods found; read them beside the coverage.",
     ]
     ranks = {sigma: _rank(runs, sigma) for sigma in oks["by_sigma"]}  # rule 9
@@ -125,6 +138,24 @@ def notes(runs: Sequence[Run]) -> list[str]:
         told = "; ".join(f"sigma {sigma}: {', '.join(order)}" for sigma, order in ranks.items())
         found.append(f"The order of the methods by mAP depends on the sigma nobody measured ({told}).")
     return found
+
+
+def checkpoint_rules(budgets: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return what chose the weights of each method (rule 5), in one sentence where it is the same for all."""
+    by_rule: dict[str, list[str]] = {}
+    for method, budget in budgets.items():
+        by_rule.setdefault(checkpoint_words(budget.get("chosen_by")), []).append(method)
+    if len(by_rule) == 1:
+        return [f"Checkpoints of all methods were {next(iter(by_rule))}."]
+    return [f"Checkpoints of {', '.join(methods)} were {words}." for words, methods in by_rule.items()]
+
+
+def checkpoint_words(chosen_by: Any) -> str:
+    """Return in words what chose the weights of a method, as its mean budget has it."""
+    if not chosen_by:
+        return "chosen by a rule that is not recorded"
+    told = ["the loss" if rule == VAL_LOSS else f"{rule} of the whole method" for rule in chosen_by]
+    return f"chosen by {' and '.join(told)} on validation frames"
 
 
 def best_map(runs: Sequence[Run]) -> float:
@@ -142,6 +173,8 @@ def mean_budget(runs: Sequence[Run]) -> dict[str, Any]:
     ended = [budget.get("converged") for budget in budgets]
     means["converged"] = False if False in ended else (None if None in ended else True)
     scales = [budget.get("scales") for budget in budgets]
+    chosen = [rule for budget in budgets for rule in budget.get("chosen_by") or [None]]
+    means["chosen_by"] = None if None in chosen else sorted(set(chosen))
     means["scales"] = scales[0] if all(own == scales[0] for own in scales) else None
     return means
 

@@ -84,6 +84,30 @@ def write_run(out: Path, evaluation: Evaluation, facts: Mapping[str, Any]) -> No
     )  # last: where it stands, the others stand
 
 
+def run_of(metrics: Mapping[str, Any], keypoints: pd.DataFrame, instances: pd.DataFrame) -> Run:
+    """Return an evaluation as a run.
+
+    Args:
+        metrics: content of ``metrics.json``, with the facts of the run.
+        keypoints: the table of `scoring.Evaluation`.
+        instances: the table of `scoring.Evaluation`.
+    """
+    visible = keypoints[keypoints["true_x"].notna() & keypoints["true_y"].notna()]
+    key = ["video", "frame", "true_instance"]
+    facts = instances[instances["kind"] != "extra"][
+        [*key, "crowding", "nearest_px", "visible_share", "speed", "corrected"]
+    ]
+    joined = visible.merge(facts, on=key, how="left", validate="many_to_one")
+    return Run(
+        method=str(metrics["method"]),
+        fold=int(metrics["fold"]),
+        seed=int(metrics["seed"]),
+        metrics=dict(metrics),
+        keypoints=joined.assign(cap_px=float(metrics["distance_capped_px"]["cap_px"])),
+        instances=instances,
+    )
+
+
 def read_runs(folders: Sequence[Path]) -> list[Run]:
     """Read evaluation folders and check that they may be compared at all."""
     if not folders:
@@ -138,20 +162,7 @@ def _read_run(folder: Path) -> Run:
         )
     instances = pd.read_parquet(folder / "instances.parquet")
     keypoints = pd.read_parquet(folder / "keypoints.parquet")
-    visible = keypoints[keypoints["true_x"].notna() & keypoints["true_y"].notna()]
-    key = ["video", "frame", "true_instance"]
-    facts = instances[instances["kind"] != "extra"][
-        [*key, "crowding", "nearest_px", "visible_share", "speed", "corrected"]
-    ]
-    joined = visible.merge(facts, on=key, how="left", validate="many_to_one")
-    return Run(
-        method=str(metrics["method"]),
-        fold=int(metrics["fold"]),
-        seed=int(metrics["seed"]),
-        metrics=metrics,
-        keypoints=joined.assign(cap_px=float(metrics["distance_capped_px"]["cap_px"])),
-        instances=instances,
-    )
+    return run_of(metrics, keypoints, instances)
 
 
 def _check_same(runs: Sequence[Run], name: str, remedy: str) -> None:

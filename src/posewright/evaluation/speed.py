@@ -63,6 +63,7 @@ class Contestant:
 def measure_speed(
     *,
     contestants: Sequence[Contestant],
+    untimed: Mapping[str, str],
     split: Path,
     store: Path,
     videos: Sequence[Mapping[str, Any]],
@@ -75,6 +76,7 @@ def measure_speed(
 
     Args:
         contestants: the methods.
+        untimed: the other methods, each with the reason why it cannot be timed.
         split: folder with ``train.slp`` and ``val.slp``, whose labels tell how many animals a frame holds.
         store: ``store.json`` of the decoded frames.
         videos: rows of the sheet; the first that opens is timed from file to files, else a labelled one.
@@ -82,7 +84,12 @@ def measure_speed(
         threads: for the networks.
         work: folder in which releases are unpacked.
         out: folder of the results.
+
+    Raises:
+        InputError: no method can be timed.
     """
+    if not contestants:
+        raise InputError(f"There is no method to time: {'; '.join(f'{name}: {why}' for name, why in untimed.items())}.")
     sides = [read_side(split / f"{side}.slp") for side in ("train", "val")]  # rule 1: test frames are not looked at
     strata, left_out = frames_by_animals(sides, FrameStore(store))
     common = {
@@ -124,6 +131,7 @@ def measure_speed(
         "frames": {name: len(keys) for name, keys in strata.items()},
         "frames_of_other_sizes": left_out,
         "video": video,
+        "untimed": dict(untimed),
     }
     told = {**about, **speed_summary(table, facts, float(settings["confidence"]))}
     write_json(out / "speed.json", publishable(told))

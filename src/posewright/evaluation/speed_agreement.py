@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from posewright.evaluation.evaluate import in_node_order
+from posewright.evaluation.reading import in_node_order
 from posewright.evaluation.scoring import evaluate_poses
 from posewright.labels.read import read_side
 from posewright.prediction.contracts import Estimator

@@ -2,7 +2,8 @@
 
 Two pictures are near-duplicates when no cell of a coarse picture of both differs by more than a few grey levels. The
 largest difference and not the mean counts, so that a small animal in a large arena matters as much as a large one;
-noise and compression average out within a cell, and the mean brightness of both is made equal before.
+noise and compression average out within a cell, and the mean brightness of both is made equal before. They are
+reported, not moved (``comparison.md`` rule 2).
 """
 
 from __future__ import annotations

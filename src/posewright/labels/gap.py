@@ -5,7 +5,7 @@ taken away, and what is left of noise and compression is set to zero. The correl
 the part of one that the other explains; a training frame that explains half or more of a held-back one is too near.
 
 All labelled frames are read, whatever their side: the gap has to be there before the sides are. Nothing of it is a
-label, and no held-back frame decides which side any frame stands on.
+label, and no held-back frame decides which side any frame stands on (``comparison.md`` rule 2).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Who trains, who validates, who is tested: a split that is decided once per group and kept when labels are added."""
+"""Who trains, who validates, who is tested: a split that is decided once per group and kept when labels are added.
+
+One split file serves all methods, seeds and folds (``comparison.md`` rule 2).
+"""
 
 from __future__ import annotations
 

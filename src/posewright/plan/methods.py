@@ -12,6 +12,7 @@ from posewright.config.methods import MethodConfig
 from posewright.config.project import ProjectConfig
 from posewright.config.recipe import Recipe
 from posewright.config.stages import STAGE_VERSION
+from posewright.evaluation.question import question_digest
 from posewright.files import canonical_json
 from posewright.first_weights import first_weights_identity
 from posewright.layout import release_file
@@ -57,6 +58,36 @@ class MethodPlan:
     def recipes(self, method: str) -> list[str]:
         """Return the recipes that a method trains; none when it comes with models."""
         return list(self.project.methods[method].recipes or ())
+
+    @property
+    def chooses(self) -> bool:
+        """Whether weights are chosen by what whole methods find (rule 5), and not by each network's loss."""
+        return self.project.compare.checkpoints == "primary"
+
+    def place(self, method: str, *, refit: bool = False) -> str:
+        """Return where the models lie that a method uses: as trained, or with weights chosen for this method."""
+        if self.chooses:
+            return f"{'refits' if refit else 'chosen'}/{method}"
+        return "refits" if refit else "models"
+
+    def partner_places(self, method: str, recipe: str) -> list[tuple[str, str]]:
+        """Return (recipe, place) of the models that run beside one whose weights are chosen.
+
+        Those of earlier recipes are chosen already, those of later ones are as trained.
+        """
+        recipes = self.recipes(method)
+        turn = recipes.index(recipe)
+        chosen = [(one, f"chosen/{method}") for one in recipes[:turn]]
+        return chosen + [(one, "models") for one in recipes[turn + 1 :]]
+
+    def choice_identity(self) -> str:
+        """Return what determines a choice of weights, apart from models, split and labels."""
+        version = STAGE_VERSION["choose_checkpoint"]
+        return canonical_json({"primary": self.project.compare.primary, "version": version})
+
+    def reading_options(self) -> str:
+        """Return how the maps of candidates are read."""
+        return canonical_json(self._reading())
 
     def types(self) -> str:
         """Return method -> type as JSON."""
@@ -112,24 +143,32 @@ class MethodPlan:
         declared = self.project.methods[method]
         return canonical_json(
             {
-                "backend": self.project.predict.backend,
-                "tuning": dump(self.project.compare.declared_tuning),
                 "trials": declared.trials,
                 "trained_on": None if declared.trained_on is None else list(declared.trained_on),
-                **decoding(self.project),
+                **self._reading(),
             }
         )
+
+    def _reading(self) -> dict[str, Any]:
+        """Return how maps are read on labelled frames."""
+        compare, predict = self.project.compare, self.project.predict
+        return {"backend": predict.backend, "tuning": dump(compare.declared_tuning), **decoding(self.project)}
 
     @property
     def tunes(self) -> bool:
         """Whether thresholds are chosen on validation frames."""
         return self.project.predict.peak_threshold == "auto"
 
+    def question(self) -> str:
+        """Return the digest of what the comparison asks (rule 11)."""
+        return question_digest(dump(self.project.compare), list(self.project.methods))
+
     def comparison_settings(self) -> str:
         """Return the comparison's declared questions and what each method is made of."""
         methods = {name: _family(method) for name, method in self.project.methods.items()}
-        compare = {key: value for key, value in dump(self.project.compare).items() if key != "tuning"}
-        return canonical_json({"compare": compare, "methods": methods})
+        told = dump(self.project.compare).items()
+        compare = {key: value for key, value in told if key not in ("tuning", "checkpoints")}  # metrics tell of these
+        return canonical_json({**compare, "methods": methods})
 
 
 def _family(method: MethodConfig) -> dict[str, Any]:

@@ -53,6 +53,25 @@ class ReleasePlan:
         methods = self.project.methods.items()
         return {name: method.release or WORKING + name for name, method in methods if method.predictions is None}
 
+    def untimed(self) -> dict[str, str]:
+        """Return method -> why it cannot be run as a release, so that its speed is not measured (rule 13)."""
+        reasons = {}
+        for name, method in self.project.methods.items():
+            foreign = [folder for folder in self.methods.folders(name) if not (Path(folder) / "model.json").is_file()]
+            if method.predictions is not None:
+                reasons[name] = "it consists of poses that another program found, and there is no model of it to run"
+            elif foreign:
+                reasons[name] = (
+                    f"{Path(foreign[0]).name} holds no model.json, so it is no model of Posewright, and only such "
+                    "models become a release"
+                )
+        return reasons
+
+    def timed(self) -> dict[str, str]:
+        """Return method -> the release it runs as, of the methods whose speed can be measured."""
+        untimed = self.untimed()
+        return {name: release for name, release in self.running().items() if name not in untimed}
+
     def definition(self, release: str) -> dict[str, Any]:
         """Return what a release is made of: method, fold and seed, or a bundle, wherever it lies."""
         declared = self.project.releases.get(release)

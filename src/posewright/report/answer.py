@@ -144,9 +144,15 @@ def methods_section(context: Context) -> Section:
             "quiet",
         )
     )
+    blocks += [Text(line) for line in _counting(results)]
     rows = [_method_row(results, name, place, measures) for place, name in enumerate(results.method_names)]
     blocks.append(
-        Table([*_columns(measures), *_COUNT_COLUMNS], rows, methods=[(name,) for name in results.method_names])
+        Table(
+            [*_columns(measures), *_COUNT_COLUMNS],
+            rows,
+            _METHODS_CAPTION if _counting(results) else "",
+            methods=[(name,) for name in results.method_names],
+        )
     )
     runs = [_run_row(evaluation, measures) for evaluation in results.evaluations]
     run_columns = [Column("Method"), Column("Fold", numeric=True), Column("Seed", numeric=True)]
@@ -154,7 +160,7 @@ def methods_section(context: Context) -> Section:
         Table(
             [*run_columns, *_columns(measures)[1:], *_COUNT_COLUMNS],
             runs,
-            f"Each trained model by itself ({len(runs)})",
+            f"Each trained model by itself ({len(runs)}), all its frames pooled",
             folded=True,
             methods=[(evaluation.method,) for evaluation in results.evaluations],
         )
@@ -205,6 +211,23 @@ def pairs_section(context: Context) -> Section:
     return Section("pairs", title, "Pairs", blocks)
 
 
+_METHODS_CAPTION = "Means over units; “pooled”: the same of all frames together, as in metrics.json"
+
+
+def _counting(results: Results) -> list[str]:
+    """Say how a value over units comes about, and why it is not the one that all frames together give (rule 3)."""
+    if results.methods is None:
+        return []
+    unit = results.summary.get("unit")
+    kind = str(unit.get("kind", "unit")) if isinstance(unit, Mapping) else "unit"
+    return [
+        f"Where a measure is compared, its value is the mean over the {kind}s, each counting the same however many "
+        f"frames it has: a median is the mean of the medians of the {kind}s, not the median of all errors. “Pooled” "
+        "below it is the measure of all frames together, as metrics.json and model cards have it; it is shown where it "
+        f"differs. Intervals and verdicts belong to the mean over {kind}s."
+    ]
+
+
 _COUNT_COLUMNS = (
     Column("Missed", "labelled animals", numeric=True),
     Column("Extra", "predicted animals", numeric=True),
@@ -225,14 +248,17 @@ def _method_row(results: Results, name: str, place: int, measures: Sequence[_Mea
     for item in measures:
         values, below = _entries(evaluations, item.path)
         estimated = pd.DataFrame() if table is None else overall(table, item.metric)
-        lines = []
+        lines, together = [], []
         value = sum(values) / len(values) if values else None
         if len(estimated):
             row = estimated.iloc[0]
-            value = finite(row["estimate"])
+            pooled, value = value, finite(row["estimate"])
             lines.append(interval_of(item.metric, row["low"], row["high"]))
+            told = "" if pooled is None else value_of(item.metric, pooled)
+            together = [f"pooled {told}"] if told and told != value_of(item.metric, value) else []
         if below:
             lines.append(f"of {count(below)}")
+        lines += together
         cells.append(Cell(value_of(item.metric, value), "\n".join(lines), _sortable(value)))
     return [*cells, *_count_cells(evaluations)]
 

@@ -8,11 +8,11 @@ from typing import Any
 from posewright.evaluation.unit_metrics import metric_named
 from posewright.report.answer import SIDE_WORDS, primary_metric
 from posewright.report.context import Context
-from posewright.report.cost_figures import Offer, Point, animals_figure, pareto_figure
+from posewright.report.cost_figures import Line, Offer, Point, animals_figure, pareto_figure
 from posewright.report.gather import Reader, Results, finite
 from posewright.report.measures import overall
 from posewright.report.page import Block, Bullets, Command, Figure, Gallery, Section, Text
-from posewright.report.resources import rate_of, resources_table, sheet_frames, timing
+from posewright.report.resources import rate_of, resources_table, sheet_frames, timing, untimed
 from posewright.report.words import count, counted, is_share, metric_name, number
 
 TITLE = "Accuracy against cost"
@@ -25,7 +25,8 @@ def cost_section(context: Context) -> Section:
     path = results.folder / "speed" / "speed.json"
     if not path.is_file():
         unknown = Text("What the methods cost to run was not measured. This measures it, on one node:", "quiet")
-        return Section("cost", TITLE, "Cost", [unknown, Command("posewright run speed"), resources_table(results, {})])
+        table = resources_table(results, {}, {})
+        return Section("cost", TITLE, "Cost", [unknown, Command("posewright run speed"), table])
     reader = Reader(results.folder)
     speed = reader.json(path)
     methods = speed.get("methods")
@@ -39,7 +40,7 @@ def cost_section(context: Context) -> Section:
         *(Text(line, "warn") for line in _doubts(results, speed, methods)),
     ]
     blocks += _pareto(results, speed, methods)
-    blocks.append(resources_table(results, methods))
+    blocks.append(resources_table(results, methods, untimed(results, speed)))
     blocks.append(Bullets("Methods against each other, paired by round", _pair_lines(speed)))
     return Section("cost", TITLE, "Cost", [*blocks, *_by_animals(results, speed, methods)])
 
@@ -99,8 +100,7 @@ def _doubts(results: Results, speed: Mapping[str, Any], methods: Mapping[str, An
             f"Other work ran on the node (load up to {max(loads):.1f}): rates are lower than they could be; ratios "
             "within rounds suffer less."
         )
-    missing = [name for name in results.method_names if name not in methods]
-    return [*lines, *(f"{name} was not timed." for name in missing)]
+    return [*lines, *(f"{name} was not timed, because {why}." for name, why in untimed(results, speed).items())]
 
 
 def _pareto(results: Results, speed: Mapping[str, Any], methods: Mapping[str, Any]) -> list[Block]:
@@ -118,11 +118,17 @@ def _pareto(results: Results, speed: Mapping[str, Any], methods: Mapping[str, An
         + ". That goes by the estimates, not by their intervals: it is no verdict."
     )
     name = metric_name(primary)
+    without = untimed(results, speed)
+    lines = [Line(one, accuracy) for one in without if (accuracy := _accuracy(results, primary, one)) is not None]
+    dashed = f" Dotted: {', '.join(one.method for one in lines)}, accuracy alone, as not timed." if lines else ""
     figure = Figure(
-        pareto_figure(offers, front, f"{words} ({unit})", name, percent=is_share(primary), higher_is_better=better),
+        pareto_figure(
+            offers, lines, front, f"{words} ({unit})", name, percent=is_share(primary), higher_is_better=better
+        ),
         f"{name} against the time that prediction takes, by method",
         "Upper left is better. Filled marks: nobody beats these in both. Accuracy on "
-        f"{SIDE_WORDS.get(results.side, results.side)} frames, interval over units; time, interval over rounds.",
+        f"{SIDE_WORDS.get(results.side, results.side)} frames, interval over units; time, interval over "
+        f"rounds.{dashed}",
         f"{name} against cost",
     )
     return [Text(sentence), Gallery([figure])]
@@ -133,17 +139,23 @@ def _offers(results: Results, primary: str, speed: Mapping[str, Any], methods: M
     divide = {"s": 1.0, "hours": 3600.0}[unit]
     offers = []
     for place, name in enumerate(results.method_names):
-        rate = rate_of(methods.get(name, {}))
-        table = (
-            None if results.methods is None else overall(results.methods[results.methods["method"] == name], primary)
-        )
-        if rate is None or table is None or table.empty or finite(table.iloc[0]["estimate"]) is None:
+        rate, accuracy = rate_of(methods.get(name, {})), _accuracy(results, primary, name)
+        if rate is None or accuracy is None:
             continue
-        row = table.iloc[0]
         seconds = [frames / rate[key] for key in ("frames_per_s", "high", "low")]
-        cost = Point(*(value / divide for value in seconds))
-        offers.append(Offer(name, place, cost, Point(row["estimate"], finite(row["low"]), finite(row["high"]))))
+        offers.append(Offer(name, place, Point(*(value / divide for value in seconds)), accuracy))
     return offers
+
+
+def _accuracy(results: Results, primary: str, method: str) -> Point | None:
+    """Return a method's primary metric with its interval; None where it has none."""
+    if results.methods is None:
+        return None
+    table = overall(results.methods[results.methods["method"] == method], primary)
+    if table.empty or finite(table.iloc[0]["estimate"]) is None:
+        return None
+    row = table.iloc[0]
+    return Point(row["estimate"], finite(row["low"]), finite(row["high"]))
 
 
 def _cost_unit(results: Results, speed: Mapping[str, Any]) -> tuple[float, str, str]:

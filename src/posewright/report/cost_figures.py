@@ -47,10 +47,28 @@ class Offer:
     accuracy: Point
 
 
+@dataclass(frozen=True)
+class Line:
+    """A method whose accuracy is known and whose cost is not."""
+
+    method: str
+    accuracy: Point
+
+
 def pareto_figure(
-    offers: Sequence[Offer], front: Collection[str], cost: str, accuracy: str, *, percent: bool, higher_is_better: bool
+    offers: Sequence[Offer],
+    untimed: Sequence[Line],
+    front: Collection[str],
+    cost: str,
+    accuracy: str,
+    *,
+    percent: bool,
+    higher_is_better: bool,
 ) -> str:
-    """Draw accuracy against cost, one mark a method; a line joins those that no other one beats in both."""
+    """Draw accuracy against cost, one mark a method; a line joins those that no other one beats in both.
+
+    A method that was not timed is a level line with its name.
+    """
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
@@ -81,6 +99,17 @@ def pareto_figure(
                 markersize=8,
                 markerfacecolor=method_colour(offer.place) if offer.method in front else "white",
                 label=short(offer.method),
+            )
+        for one in untimed:
+            axes.axhline(one.accuracy.value, color=QUIET, linewidth=1.2, linestyle=(0, (1, 2)), zorder=1)
+            axes.annotate(
+                f"{short(one.method)}: not timed",
+                (1.0, one.accuracy.value),
+                xycoords=("axes fraction", "data"),
+                ha="right",
+                va="bottom",
+                color=QUIET,
+                fontsize="small",
             )
         axes.set(xlabel=cost, ylabel=accuracy)
         axes.set_xlim(left=0)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from posewright.evaluation.conditions import checkpoint_words
 from posewright.report.answer import primary_metric
 from posewright.report.context import Context
 from posewright.report.figures import (
@@ -80,8 +81,8 @@ def curves_section(context: Context) -> Section:
         Figure(
             node_figure(errors),
             "Median error and 90th percentile of each body part, by method",
-            "Mark: the median error, line to the 90th percentile. Only body parts that were found; the table below "
-            "gives how many.",
+            "Mark: the median error, line to the 90th percentile. Only body parts that were found, of all frames "
+            "pooled; the table below gives how many.",
             "Error by body part",
         )
     )
@@ -172,7 +173,7 @@ def _node_table(errors: Mapping[str, list[NodeError]]) -> Table:
             cells.append(Cell(number(median, 2), f"90 %: {number(error.p90_px, 2)}", "" if median is None else median))
             cells.append(Cell(f"{part:.1%}", f"{count(error.n_found)} of {count(error.n_visible)}", part))
         rows.append(cells)
-    return Table(columns, rows, "Error by body part as a table", folded=True)
+    return Table(columns, rows, "Error by body part as a table, all frames pooled", folded=True)
 
 
 def _budget_table(results: Results, budgets: Mapping[str, Any]) -> Table:
@@ -183,6 +184,7 @@ def _budget_table(results: Results, budgets: Mapping[str, Any]) -> Table:
         Column("Training time", "on the device, all its networks", numeric=True),
         Column("Parameters", "all its networks", numeric=True),
         Column("Input scale", "of each network", numeric=True),
+        Column("Weights", "which epoch's"),
         Column("Converged", "all its trainings"),
     ]
     rows = []
@@ -200,6 +202,7 @@ def _budget_table(results: Results, budgets: Mapping[str, Any]) -> Table:
                 Cell(duration(seconds), sort="" if seconds is None else seconds),
                 parameters,
                 _scales_cell(budget.get("scales")),
+                Cell(checkpoint_words(budget.get("chosen_by"))),
                 Cell("not recorded") if converged is None else _converged(converged),
             ]
         )

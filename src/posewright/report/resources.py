@@ -34,8 +34,21 @@ def sheet_frames(results: Results) -> tuple[float, int]:
     return sum(known), len(known)
 
 
-def resources_table(results: Results, methods: Mapping[str, Any]) -> Table:
-    """Return the table of what each method costs: to train (rule 5) and to run (rule 13)."""
+def untimed(results: Results, speed: Mapping[str, Any]) -> dict[str, str]:
+    """Return the methods that a measurement of speed leaves out, each with the reason in words."""
+    told = speed.get("untimed") or {}
+    missing = [name for name in results.method_names if name not in speed["methods"]]
+    return {name: str(told.get(name, "it came after the measurement: posewright run speed")) for name in missing}
+
+
+def resources_table(results: Results, methods: Mapping[str, Any], without: Mapping[str, str]) -> Table:
+    """Return the table of what each method costs: to train (rule 5) and to run (rule 13).
+
+    Args:
+        results: of the dataset.
+        methods: what was measured of each method.
+        without: methods that were not timed, each with the reason.
+    """
     primary = primary_metric(results)
     budgets = results.summary.get("budgets") or {}
     frames, videos = sheet_frames(results)
@@ -69,7 +82,9 @@ def resources_table(results: Results, methods: Mapping[str, Any]) -> Table:
                 "" if finite(estimate["estimate"]) is None else float(estimate["estimate"]),
             ),
             *([_hours(frames, rate)] if frames else []),
-            _timed(timing(one, "video"), "frames_per_s", "", f"batch {one.get('batch')}"),
+            _not_timed(without[name])
+            if name in without
+            else _timed(timing(one, "video"), "frames_per_s", "", f"batch {one.get('batch')}"),
             _timed(timing(one, "in_memory"), "frames_per_s", "", f"batch {one.get('batch')}"),
             _timed(timing(one, "start_up"), "seconds", " s", ""),
             _megabytes(finite(one.get("memory_mb")), ""),
@@ -88,6 +103,10 @@ def _timed(one: Mapping[str, Any] | None, key: str, unit: str, note: str) -> Cel
         return Cell("not measured", sort="")
     ends = f"{number(one['low'], 1)} to {number(one['high'], 1)}"
     return Cell(f"{number(one[key], 1)}{unit}", "\n".join(line for line in (ends, note) if line), one[key])
+
+
+def _not_timed(why: str) -> Cell:
+    return Cell("not timed", f"because {why}", sort="")
 
 
 def _hours(frames: float, rate: Mapping[str, Any] | None) -> Cell:

@@ -19,6 +19,7 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from posewright.files import atomic_path
 from posewright.samples.dataset import TrainingOrder
+from posewright.training.candidates import KeptEpochs
 from posewright.training.interruption import StopRequest
 
 LAST = "last.ckpt"
@@ -34,16 +35,24 @@ class Checkpoints(Checkpoint):
         order: of the training samples, which a resumed training enters where it left it.
         stop: whether the training should end.
         keeps_last: the weights of the last epoch count, whatever their loss.
+        candidates: the epochs to keep besides; None for none.
     """
 
     def __init__(
-        self, folder: Path, minutes: float, order: TrainingOrder, stop: StopRequest, keeps_last: bool = False
+        self,
+        folder: Path,
+        minutes: float,
+        order: TrainingOrder,
+        stop: StopRequest,
+        keeps_last: bool = False,
+        candidates: KeptEpochs | None = None,
     ) -> None:
         self._folder = folder
         self._seconds = 60 * minutes
         self._order = order
         self._stop = stop
         self._keeps_last = keeps_last
+        self._candidates = candidates
         self._best = math.inf
         self._steps_seen = 0
         self._begun_step = 0
@@ -98,20 +107,27 @@ class Checkpoints(Checkpoint):
             self._end(trainer)
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
-        """Keep the weights if no epoch before had a lower validation loss, or if the last ones count."""
+        """Keep the weights if none before had a lower validation loss, or if the last ones count; and candidates."""
         loss = float(trainer.callback_metrics["val/loss"])
         path = self._folder / BEST
-        if self._keeps_last or loss < self._best or not path.is_file():
+        is_best = self._keeps_last or loss < self._best or not path.is_file()
+        if is_best:
             self._best = math.inf if math.isnan(loss) else loss
             self._save(trainer, path)
+        if self._candidates is not None:
+            self._save(trainer, self._candidates.path(trainer.current_epoch))
+            if trainer.is_global_zero:
+                self._candidates.keep(trainer.current_epoch, is_best=is_best)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the lowest validation loss so far."""
-        return {"best": self._best}
+        """Return the lowest validation loss so far, and the epochs that are kept for having lowered it."""
+        return {"best": self._best, **({"improved": self._candidates.improved} if self._candidates else {})}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where a checkpoint was written."""
         self._best = state["best"]
+        if self._candidates is not None:
+            self._candidates.improved = list(state["improved"])
 
     def on_save_checkpoint(
         self, trainer: lightning.Trainer, module: lightning.LightningModule, checkpoint: dict[str, Any]

@@ -1,4 +1,4 @@
-"""What a training decides before its first step, measured on the train side alone."""
+"""What a training decides before its first step, measured on the train side alone (``comparison.md`` rule 2)."""
 
 from __future__ import annotations
 

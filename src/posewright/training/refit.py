@@ -8,6 +8,7 @@ evaluated model.
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isnan
 from pathlib import Path
@@ -47,10 +48,10 @@ class Refit:
         """
         try:
             with (model / "training_log.csv").open(newline="", encoding="utf-8") as stream:
-                rows = [{name: float(row[name]) for name in ("step", "val/loss", "learning_rate")}
+                rows = [{name: float(row[name]) for name in ("epoch", "step", "val/loss", "learning_rate")}
                         for row in csv.DictReader(stream)]  # fmt: skip
-            best = min(range(len(rows)), key=lambda index: (isnan(loss := rows[index]["val/loss"]), loss))
-        except (OSError, KeyError, ValueError) as fault:
+            best = chosen_row(read_json(model / "model.json"), rows)
+        except (OSError, KeyError, ValueError, StopIteration) as fault:
             raise InputError(
                 f"{model}: its training_log.csv does not tell how it was trained ({fault}); train the model again."
             ) from None
@@ -73,6 +74,14 @@ class Refit:
     def to_json(self) -> dict[str, Any]:
         """Return what a model says of it."""
         return {"steps": self.steps, "rates": list(self.rates), "of_weights": self.of_weights}
+
+
+def chosen_row(card: Mapping[str, Any], rows: Sequence[Mapping[str, float]]) -> int:
+    """Return the place of the epoch whose weights count: the chosen one of ``model.json``, else that of lowest loss."""
+    choice = card["training"].get("choice")
+    if choice is None:
+        return min(range(len(rows)), key=lambda index: (isnan(loss := rows[index]["val/loss"]), loss))
+    return next(index for index, row in enumerate(rows) if row["epoch"] == choice["epoch"])
 
 
 def all_labels(recipe: Recipe, split: Path) -> LabelSet:

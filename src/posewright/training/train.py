@@ -36,6 +36,8 @@ from posewright.networks.weights import weights_digest
 from posewright.samples.store import FrameStore
 from posewright.training.arithmetic import precision_of
 from posewright.training.callbacks import TimeBudget, TrainingLog
+from posewright.training.candidates import IMPROVED, Candidate, KeptEpochs, write_candidates
+from posewright.training.candidates import NAME as CANDIDATES
 from posewright.training.checkpoints import BEST, LAST, Checkpoints
 from posewright.training.curves import draw_curves
 from posewright.training.devices import device_count, end_other_processes, local_rank
@@ -68,6 +70,7 @@ class _Task:
         n_devices: devices that share each batch.
         stop: whether a signal asked for the end.
         refit: what is taken over from the evaluated training; None for an evaluated one.
+        candidates: whether weights of other epochs are kept besides those of lowest loss.
     """
 
     plan: ModelPlan
@@ -78,6 +81,7 @@ class _Task:
     n_devices: int
     stop: StopRequest
     refit: Refit | None
+    candidates: bool
 
 
 def train_model(
@@ -89,6 +93,7 @@ def train_model(
     out: Path,
     plan: Path | None = None,
     refit: Refit | None = None,
+    candidates: bool = False,
 ) -> Effort | None:
     """Train a model, write its folder, and return what it cost over all jobs that worked on it.
 
@@ -107,6 +112,8 @@ def train_model(
         plan: ``plan.json`` of the split, for a recipe that says ``auto``. Values decide the weights, reasons do not:
             the same recipe written out trains to the same weights, and finds them where this one left them.
         refit: train on the labels of all sides, and end as the evaluated training did.
+        candidates: keep the weights of several epochs besides, as ``candidates.ckpt`` (see `candidates`). They do not
+            change the others.
 
     Raises:
         InputError: recipe and labels do not fit each other, or the recipe and this machine.
@@ -124,6 +131,7 @@ def train_model(
         **({"first_weights": begins} if begins else {}),
         **({"devices": n_devices} if n_devices > 1 else {}),
         **({"refit": refit.to_json()} if refit is not None else {}),
+        **({"candidates": IMPROVED} if candidates else {}),
     }
     folder = work / digest_of(determined)[:16]
     stop = StopRequest()
@@ -134,7 +142,7 @@ def train_model(
             train = all_labels(recipe, split)  # the frames of val are learnt too: their loss says nothing any more
         frames = FrameStore(store)
         made = make_plan(recipe, train, frames, seed, split_digest)
-        _fit_in_memory(_Task(made, train, val, frames, folder, n_devices, stop, refit))
+        _fit_in_memory(_Task(made, train, val, frames, folder, n_devices, stop, refit, candidates))
 
     with stop.listening():
         if local_rank() > 0:
@@ -147,7 +155,7 @@ def train_model(
             if not (folder / "model.json").is_file():
                 with journal.attempt(resumes=(folder / LAST).is_file()):
                     fit()
-            for name in _FILES:
+            for name in (*_FILES, *([CANDIDATES] if candidates else [])):
                 place(folder / name, out / name)
             if chosen:
                 _tell_plan(chosen, out)
@@ -191,8 +199,9 @@ def _fit(task: _Task, micro_batch: int | None) -> None:
     rates = task.refit.rates if task.refit is not None else ()
     module = PoseModule(network, plan.model_type, recipe, plan.seed, len(order), micro_batch, rates)
     log = TrainingLog(folder / "training_log.csv")
+    kept = KeptEpochs(folder) if task.candidates else None
     keeps_last = task.refit is not None
-    checkpoints = Checkpoints(folder, recipe.posewright.checkpoint_minutes, order, task.stop, keeps_last)
+    checkpoints = Checkpoints(folder, recipe.posewright.checkpoint_minutes, order, task.stop, keeps_last, kept)
     budget = TimeBudget(log, recipe.posewright.max_minutes) if recipe.posewright.max_minutes else None
     plateau = _early_stopping(recipe)
     mean = RunningMean(recipe.posewright.ema_decay) if recipe.posewright.ema_decay is not None else None
@@ -235,7 +244,7 @@ def _fit(task: _Task, micro_batch: int | None) -> None:
             raise
     if not trainer.is_global_zero:
         return
-    weights = _best_weights(folder / BEST)
+    weights = _network_weights(folder / BEST)
     training = {
         "steps": trainer.global_step,
         "epochs": len(log.rows),
@@ -249,7 +258,18 @@ def _fit(task: _Task, micro_batch: int | None) -> None:
     }
     if task.refit is not None:
         training |= {"refit": task.refit.to_json(), "stopped_by": "refit", "val_loss": None}
+    if kept is not None:
+        write_candidates(_candidates(kept, log), folder / CANDIDATES)
     _write_model(replace(plan, weights_sha256=weights_digest(weights), training=training), weights, log, folder)
+    if kept is not None:
+        kept.clear()
+
+
+def _candidates(kept: KeptEpochs, log: TrainingLog) -> Iterator[Candidate]:
+    """Yield the weights that were kept, with what the log says of their epochs."""
+    for epoch in kept.epochs():
+        row = next(row for row in log.rows if row["epoch"] == epoch)
+        yield Candidate(epoch, int(row["step"]), float(row["val/loss"]), _network_weights(kept.path(epoch)))
 
 
 def _write_model(plan: ModelPlan, weights: dict[str, Tensor], log: TrainingLog, folder: Path) -> None:
@@ -299,7 +319,7 @@ def _stopped_by(
     return "max_steps" if trainer.global_step == recipe.posewright.max_steps else "max_epochs"
 
 
-def _best_weights(checkpoint: Path) -> dict[str, Tensor]:
+def _network_weights(checkpoint: Path) -> dict[str, Tensor]:
     """Return the network's weights of a Lightning checkpoint, names without the module's prefix."""
     state: dict[str, Tensor] = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
     return {name.removeprefix("network."): value.contiguous() for name, value in state.items()}
