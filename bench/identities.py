@@ -58,8 +58,8 @@ class Data:
 
 DATA = {
     "arena2": Data(1.0, 1.0, 2640),
-    "arena3": Data(1.0, 1.0, 2640),
-    "arena5": Data(1.0, 1.0, 2640),
+    "arena3": Data(1.0, 1.0, 5280),
+    "arena5": Data(1.0, 1.0, 5280),
     "flies-pair": Data(0.5, 0.5, 2400),
     "flies-wide": Data(0.25, 0.5, 1800),
 }

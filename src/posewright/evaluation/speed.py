@@ -72,7 +72,7 @@ def measure_speed(
     work: Path,
     out: Path,
 ) -> None:
-    """Time methods in rounds and write ``rounds.parquet``, ``speed.json`` and ``provenance.json``.
+    """Time methods in rounds and write ``rounds.parquet`` and ``speed.json``.
 
     Args:
         contestants: the methods.

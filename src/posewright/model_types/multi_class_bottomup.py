@@ -22,7 +22,7 @@ from posewright.model_types.centroid import best_of_each_frame
 from posewright.model_types.losses import map_loss, total_loss
 from posewright.shapes import Array, DecodeOptions, Heads, HeadSpec, Maps, PoseBatch, Size
 
-_BALANCE = 0.003  #: of the class maps' loss: with both weights 1, neither head takes the network from the other
+_BALANCE = 0.0012  #: of the class maps' loss: with both weights 1, neither head takes the network from the other
 
 
 @dataclass(frozen=True)
