@@ -24,7 +24,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from posewright.config.project import SplitConfig
+from posewright.config.labels import SplitConfig
 from posewright.config.recipe import Recipe, load_recipe
 from posewright.config.sheet import VideoRow
 from posewright.config.videos import SuggestConfig

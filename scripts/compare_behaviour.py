@@ -5,7 +5,7 @@ from pathlib import Path
 
 from posewright import door
 from posewright.evaluation.videos.behaviour import compare_behaviour, settings_of
-from posewright.layout import read_rows
+from posewright.layout import read_rows_of
 from posewright.prediction.product import STATUS_NAME
 from posewright.provenance import NAME, recording
 
@@ -18,7 +18,7 @@ def main() -> None:
     words.add_argument("--settings", type=door.mapping, required=True, metavar="JSON", help="how behaviour is measured")
     words.add_argument("--out", type=Path, required=True, help="folder for summary.json and the tables")
     given = words.parse_args()
-    rows = [row for row in read_rows(given.sheet) if row.dataset in (None, given.name)]
+    rows = read_rows_of(given.sheet, given.name)
     statuses = [release / row.video / STATUS_NAME for release in given.releases for row in rows]
     with recording(
         given.out / NAME, "compare_behaviour", inputs=[given.sheet, *statuses], params={"settings": given.settings}

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from posewright import door
-from posewright.config.project import DatasetConfig, SplitConfig
+from posewright.config.labels import DatasetConfig, SplitConfig
 from posewright.config.sections import validate
 from posewright.labels.duplicates import leakage_by_looks
 from posewright.labels.memory import recall_groups, remember_groups

@@ -24,7 +24,7 @@ def main() -> None:
 
 def store_and_record(dataset: dict[str, Any], out: Path, index: Path) -> None:
     """Make the store, a copy of its index, and the record of that."""
-    from posewright.config.project import DatasetConfig
+    from posewright.config.labels import DatasetConfig
     from posewright.config.sections import validate
     from posewright.provenance import beside, recording
 
@@ -36,7 +36,7 @@ def store_and_record(dataset: dict[str, Any], out: Path, index: Path) -> None:
 
 def store(dataset: dict[str, Any], out: Path) -> None:
     """Make the store; what that needs is slow to import, and mostly the store is there."""
-    from posewright.config.project import DatasetConfig
+    from posewright.config.labels import DatasetConfig
     from posewright.config.sections import validate
     from posewright.labels.read import read_labels
     from posewright.samples.store import store_frames

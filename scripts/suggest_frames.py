@@ -4,13 +4,13 @@ import argparse
 from pathlib import Path
 
 from posewright import door
-from posewright.config.project import DatasetConfig, SplitConfig
+from posewright.config.labels import DatasetConfig, SplitConfig
 from posewright.config.sections import validate
 from posewright.config.videos import SuggestConfig
 from posewright.evaluation.videos.suggest import Asked, suggest_frames
 from posewright.labels.memory import recall_groups
 from posewright.labels.read import read_labels
-from posewright.layout import read_rows
+from posewright.layout import read_rows_of
 from posewright.provenance import NAME, recording
 
 
@@ -37,7 +37,7 @@ def main() -> None:
     ):
         suggest_frames(
             asked=Asked(
-                rows=[row for row in read_rows(given.sheet) if row.dataset in (None, given.name)],
+                rows=read_rows_of(given.sheet, given.name),
                 releases=given.releases,
                 settings=validate(SuggestConfig, given.settings, "--settings"),
             ),

@@ -174,6 +174,32 @@ def test_missing_and_broken_videos_are_told(shared_data: Path, tmp_path: Path) -
     assert "empty or truncated: frame" in faults(tmp_path, [labels])
 
 
+def test_ends_of_the_body_that_are_no_nodes_are_told_where_they_will_be_needed(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    labels, methods = [shared_data / "mice-home" / "labels.slp"], {"m": {"type": "bottomup", "models": [{"path": "m"}]}}
+    behaviour, split = {"body_ends": ["nose", "tial"]}, {"block_frames": 5, "gap_frames": 0}
+    two = {"releases": ["dev-m", "last"]}
+    releases = {"last": {"method": "m"}}
+    said = faults(tmp_path, labels, methods, behaviour=behaviour, predict=two, releases=releases, split=split)
+    assert "behaviour.body_ends: there is no node 'tial'; " in said
+    one = {"releases": ["dev-m"]}  # with a single release no behaviour is compared
+    assert "body_ends" not in faults(tmp_path, labels, methods, behaviour=behaviour, predict=one, split=split)
+
+
+def test_models_and_files_that_methods_come_with_have_to_be_there(shared_data: Path, tmp_path: Path) -> None:
+    labels, split = [shared_data / "mice-home" / "labels.slp"], {"block_frames": 5, "gap_frames": 0}
+    methods = {
+        "ours": {"type": "bottomup", "models": [{"path": "no/model"}]},
+        "theirs": {"type": "bottomup", "predictions": ["no.slp", str(labels[0])], "trained_on": ["not.slp"]},
+    }
+    said = faults(tmp_path, labels, methods, split=split)
+    assert "methods.ours.models: no/model is no folder; name that of a trained model." in said
+    assert "methods.theirs.predictions: no.slp does not exist; correct the path." in said
+    assert "methods.theirs.trained_on: not.slp does not exist; correct the path." in said
+    assert said.startswith("3 problems")
+
+
 def test_missing_images_are_told(shared_data: Path, tmp_path: Path) -> None:
     folder = tmp_path / "labeled-data" / "video"
     folder.mkdir(parents=True)

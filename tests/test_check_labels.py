@@ -13,8 +13,9 @@ import sleap_io
 from posewright.check import check_inputs
 from posewright.check_forecast import FRAME_BYTES, NODE_BYTES, forecast, forecast_words
 from posewright.cli import check_project
-from posewright.config.project import PredictConfig, load_project
+from posewright.config.project import load_project
 from posewright.config.sheet import VideoRow
+from posewright.config.videos import PredictConfig
 from posewright.errors import InputProblems
 from posewright.files import read_json, write_json
 from posewright.labels.read import read_labels
@@ -97,11 +98,17 @@ def test_the_console_tells_files_and_forecast(
 ) -> None:
     config = tmp_path / "config.yaml"
     labels = shared_data / "mice-home" / "labels.slp"
-    write_json(config, {"datasets": {"mice": {"labels": [str(labels)]}}, "split": {"block_frames": 5}})
+    (tmp_path / "videos.tsv").write_text("video\tpath\texclude\nthere\tvideos.tsv\t\ngone\tg.mp4\t\nnot\tn.mp4\t1\n")
+    sheet = str(tmp_path / "videos.tsv")
+    datasets = {"mice": {"labels": [str(labels)]}}
+    write_json(config, {"datasets": datasets, "split": {"block_frames": 5}, "videos": sheet})
     assert check_project(config) == 0
     said = capsys.readouterr().out
     assert "labels.slp (slp, label source human): 10 frames, 20 instances, 2 tracks, images 1024x768; visible:" in said
     assert "forecast: no video will be predicted" in said
+    assert (
+        f"  1 of 2 videos of the sheet does not exist, the first is gone ({tmp_path / 'g.mp4'}); a run goes on" in said
+    )
 
 
 # --- forecast -------------------------------------------------------------------------------------------------------
@@ -138,7 +145,7 @@ def test_the_forecast_counts_what_will_be_made(tmp_path: Path) -> None:
 def test_what_cannot_be_known_is_not_told(tmp_path: Path) -> None:
     found = forecast(predict(), "a", [*ROWS, VideoRow("v5", "v5.mp4", "a")], 10, 2, tmp_path)
     assert (found["frames"], found["bytes"], found["files"]) == (None, None, 12)
-    assert "1 rows give no duration_s and fps, nor stop" in forecast_words(found)
+    assert "1 row gives no duration_s and fps, nor stop" in forecast_words(found)
     assert forecast(predict(), "a", ROWS, None, None, tmp_path)["bytes"] is None
 
 

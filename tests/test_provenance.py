@@ -80,6 +80,14 @@ def test_every_try_counts_and_one_that_was_killed_is_known_as_untold(tmp_path: P
     assert total.wall_s >= 0.05 and total.peak_memory_mb > 1.0
 
 
+def test_a_full_disk_hides_not_how_the_work_ended(tmp_path: Path) -> None:
+    path = tmp_path / "attempts.jsonl"
+    with pytest.raises(KeyboardInterrupt), Journal(path).attempt(resumes=False):
+        path.unlink()
+        path.mkdir()  # what is written now fails as on a full disk
+        raise KeyboardInterrupt
+
+
 def test_a_large_file_is_told_by_size_begin_middle_and_end(tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
     content = bytearray(1 << 20)

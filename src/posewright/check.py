@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from posewright.check_forecast import forecast
 from posewright.check_frames import check_frame_identity
 from posewright.check_labels import file_facts, oddities
 from posewright.check_recipes import check_frame_sizes, check_methods, planned_recipes, recipe_notes, used_recipes
-from posewright.config.project import DatasetConfig, ProjectConfig
+from posewright.config.labels import DatasetConfig
+from posewright.config.project import ProjectConfig
 from posewright.config.sheet import VideoRow
 from posewright.discretion import publishable
 from posewright.errors import InputError, nearest
@@ -26,6 +28,7 @@ from posewright.labels.read import join_parts, read_parts
 from posewright.labels.recordings import groups_of
 from posewright.labels.split import Split, split_labels
 from posewright.layout import read_rows, release_file
+from posewright.plan.videos import missing_videos
 from posewright.prediction.checkpoints import require_checkpoints
 from posewright.prediction.fetch import check_source
 
@@ -46,7 +49,9 @@ def check_inputs(project: ProjectConfig, dataset: str, out: Path, table: Path | 
         raise InputError(f"There is no dataset {dataset!r}; {nearest(dataset, project.datasets)}")
     findings = Findings()
     rows = _rows(project, findings)
+    findings.problems += missing_videos(project, [row for row in rows if row.dataset == dataset])
     recipes = used_recipes(project, findings)
+    _check_sources(project, findings)
     _compare_checkpoints(project, findings)
     _compare_bundles(project, dataset, findings)
     settings = project.datasets[dataset]
@@ -71,6 +76,7 @@ def check_inputs(project: ProjectConfig, dataset: str, out: Path, table: Path | 
         check_frame_sizes(project, recipes, videos, findings)
         for name, recipe in recipes.items():
             facts["recipes"][name]["notes"] = recipe_notes(recipe, splits[0].train if splits else labels)
+        _check_body_ends(project, labels, findings)
         notes = oddities(parts, settings, videos, findings)
         found = {**_facts(labels, videos), "files": file_facts(parts, settings, videos), "notes": notes}
         facts |= {"labels": found, "split": [_split_facts(split) for split in splits]}
@@ -86,6 +92,25 @@ def _rows(project: ProjectConfig, findings: Findings) -> list[VideoRow]:
         return []
     sheet = Path(project.videos)
     return findings.attempt(lambda: read_rows(sheet, list(project.datasets))) or []
+
+
+def _check_sources(project: ProjectConfig, findings: Findings) -> None:
+    """Look for the models and files that methods come with."""
+    for name, method in project.methods.items():
+        for model in method.models or ():
+            if model.sha256 is None and not os.path.isdir(model.path):
+                findings.add(f"methods.{name}.models", f"{model.path} is no folder", "name that of a trained model")
+        for key in ("predictions", "trained_on"):
+            for file in getattr(method, key) or ():
+                if not os.path.exists(file):  # unlike Path.exists, False also where access is denied
+                    findings.add(f"methods.{name}.{key}", f"{file} does not exist", "correct the path")
+
+
+def _check_body_ends(project: ProjectConfig, labels: LabelSet, findings: Findings) -> None:
+    """Look for the nodes that behaviour is measured by, where it will be: models know the nodes of the labels."""
+    for node in project.behaviour.body_ends or () if len(project.predict.releases) > 1 else ():
+        if node not in labels.skeleton.nodes:
+            findings.add("behaviour.body_ends", f"there is no node {node!r}", nearest(node, labels.skeleton.nodes))
 
 
 def _compare_checkpoints(project: ProjectConfig, findings: Findings) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from posewright.config.project import PredictConfig
 from posewright.config.sheet import VideoRow
+from posewright.config.videos import PredictConfig
 from posewright.errors import InputError
+from posewright.samples.sources.places import is_there
 from posewright.status import read_status
 
 #: Bytes per node of an instance, measured: tracks of flies-pair (24 nodes) and flies-wide (13) with noise on them.
@@ -67,13 +68,27 @@ def forecast_words(found: dict[str, Any]) -> str:
     said = f"{found['videos']} videos x {found['releases']} releases make {found['files']} files"
     if found["frames"] is None:
         unknown = found["videos_of_unknown_length"]
-        return f"{said}; frames, disk and time are unknown, as {unknown} rows give no duration_s and fps, nor stop"
+        rows = "1 row gives" if unknown == 1 else f"{unknown} rows give"
+        return f"{said}; frames, disk and time are unknown, as {rows} no duration_s and fps, nor stop"
     said += f" and {found['frames']} frames"
     if found["bytes"] is not None:
         said += f", about {found['bytes'] / 1e6:.0f} MB ({found['bytes_source']})"
     if found["seconds"] is not None:
         said += f", about {found['seconds'] / 3600:.1f} h ({found['seconds_source']})"
     return said
+
+
+def missing_words(rows: Sequence[VideoRow], dataset: str) -> list[str]:
+    """Return a sentence on the dataset's videos that are not there now; none where all are."""
+    asked = [row for row in rows if row.dataset == dataset and not row.exclude]
+    missing = [row for row in asked if not is_there(Path(row.path))]
+    if not missing:
+        return []
+    first = f"{missing[0].video} ({missing[0].path})"
+    return [
+        f"{len(missing)} of {len(asked)} videos of the sheet {'does' if len(missing) == 1 else 'do'} not exist, the "
+        f"first is {first}; a run goes on without {'it' if len(missing) == 1 else 'them'} and says so in the status."
+    ]
 
 
 def _frames(row: VideoRow) -> int | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from posewright.config.project import DatasetConfig
+from posewright.config.labels import DatasetConfig
 from posewright.findings import Findings
 from posewright.labels.find import parts_of, shared_parts
 from posewright.labels.foreign import kind_of
@@ -77,7 +77,7 @@ def oddities(
                 and video.source is not None
                 and video.handle is None
                 and len(spelled) > 1
-                and shared_parts(spelled, video.source.resolve()) < 2
+                and shared_parts(spelled, video.source.resolve().parts) < 2
                 and not (part.file.parent / video.path).exists()
             ):
                 notes.append(f"{part.file}: the video {video.path!r} was found by its name alone, as {video.source}.")

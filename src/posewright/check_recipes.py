@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from posewright.config.methods import MethodConfig, method_recipe_types
 from posewright.config.model import BottomUpHead, MultiClassBottomUpHead, MultiClassTopDownHead
-from posewright.config.project import MethodConfig, ProjectConfig, method_recipe_types
+from posewright.config.project import ProjectConfig
 from posewright.config.recipe import Recipe, load_recipe
 from posewright.errors import nearest
 from posewright.findings import Findings

@@ -64,8 +64,7 @@ def _command(arguments: Sequence[str] | None) -> int:
     overlay = commands.add_parser("overlay", help="write films with published poses drawn, as overlay.mp4 beside them")
     overlay.add_argument("folders", type=Path, nargs="+", help="results/<dataset>/videos/<release>/<video>")
     overlay.add_argument("--film", type=Path, help="the film (default: as the project's sheet of videos names it)")
-    overlay.add_argument("--start", type=int, default=0, help="first frame (default: %(default)s)")
-    overlay.add_argument("--stop", type=int, help="frame to stop before (default: the end)")
+    _add_range(overlay)
     overlay.add_argument("--out", type=Path, help="the .mp4, for one folder (default: overlay.mp4 in it)")
     overlay.add_argument("--config", type=Path, default=CONFIG, help="the project's config (default: %(default)s)")
     _add_predict(commands.add_parser("predict", help="predict videos with models or a bundle, without a project"))
@@ -104,8 +103,9 @@ def _command(arguments: Sequence[str] | None) -> int:
 def check_project(config: Path) -> int:
     """Check every dataset of a project and say what was found."""
     from posewright.check import check_inputs  # reads labels and videos: heavy, and needed here only
+    from posewright.check_forecast import missing_words
     from posewright.config.project import load_project
-    from posewright.layout import groups_file
+    from posewright.layout import groups_file, read_rows
 
     project = load_project(config)
     with tempfile.TemporaryDirectory() as folder:  # the workflow's own check.json is not touched: models depend on it
@@ -113,7 +113,9 @@ def check_project(config: Path) -> int:
             out = Path(folder) / f"{name}.json"
             check_inputs(project, name, out, Path(groups_file(name)))
             facts = read_json(out)
-            print("\n".join([f"{name}: {_found(facts)}", *(f"  {line}" for line in _details(facts))]))
+            rows = read_rows(Path(project.videos), list(project.datasets)) if project.videos else []
+            lines = [*_details(facts), *missing_words(rows, name)]
+            print("\n".join([f"{name}: {_found(facts)}", *(f"  {line}" for line in lines)]))
     print("No problems found.")
     return 0
 
@@ -177,7 +179,9 @@ def export_poses(folders: Sequence[Path], words: Sequence[str]) -> int:
         raise InputError(f"{missing[0]} is no folder of a predicted video; give results/<dataset>/videos/<release>/….")
     for folder in folders:
         status = read_json(folder / "status.json")
-        write_formats(folder, words, str(status["video"]), str(status["key"]))
+        asked = (status.get("provenance") or {}).get("params") or {}  # an older status has no record
+        path = (asked.get("video") or {}).get("path") or status["video"]
+        write_formats(folder, words, str(path), str(status["key"]))
     return 0
 
 
@@ -198,6 +202,7 @@ def overlay_films(given: argparse.Namespace) -> int:
     from posewright.layout import read_rows
     from posewright.report.overlay_film import overlay_film
 
+    _require_range(given)
     if len(given.folders) > 1 and (given.film or given.out):
         raise InputError("--film and --out are for one folder; leave them out, or name one folder.")
     films = dict.fromkeys(given.folders, given.film)
@@ -238,13 +243,22 @@ def _add_predict(words: argparse.ArgumentParser) -> None:
     )
     words.add_argument("--out", type=Path, required=True, help="folder for the results, one below it for each video")
     words.add_argument("--n-animals", type=_from(1), metavar="N", help="never more tracks than that (default: any)")
-    words.add_argument("--start", type=_from(0), default=0, metavar="FRAME", help="first frame (default: %(default)s)")
-    words.add_argument("--stop", type=_from(1), metavar="FRAME", help="frame to stop before (default: the end)")
+    _add_range(words)
     words.add_argument("--roi", type=_roi, metavar="X0,Y0,X1,Y1", help="part of the image, in whole pixels")
     words.add_argument("--backend", choices=("auto", "torch", "openvino"), help="what runs the networks of folders")
     words.add_argument("--peak-threshold", type=_part, metavar="T", help="smallest map value that counts, 0 to 1")
     words.add_argument("--threads", type=_from(1), metavar="N", help="threads of the networks")
     words.add_argument("--no-tracking", action="store_true", help="do not join instances to tracks")
+
+
+def _add_range(words: argparse.ArgumentParser) -> None:
+    words.add_argument("--start", type=_from(0), default=0, metavar="FRAME", help="first frame (default: %(default)s)")
+    words.add_argument("--stop", type=_from(1), metavar="FRAME", help="frame to stop before (default: the end)")
+
+
+def _require_range(given: argparse.Namespace) -> None:
+    if given.stop is not None and given.stop <= given.start:
+        raise InputError(f"--stop {given.stop} does not lie behind --start {given.start}; correct one of them.")
 
 
 def _from(least: int) -> Callable[[str], int]:
@@ -270,12 +284,14 @@ def _roi(text: str) -> tuple[int, int, int, int]:
     return x0, y0, x1, y1
 
 
+_part.__name__, _roi.__name__ = "number from 0 to 1", "box x0,y0,x1,y1"  # what argparse calls them
+
+
 def predict_files(given: argparse.Namespace) -> int:
     """Predict videos with models or a bundle; the exit code says whether all gave poses."""
     from posewright.predict import Wishes, predict  # opens videos and networks: heavy, and needed here only
 
-    if given.stop is not None and given.stop <= given.start:
-        raise InputError(f"--stop {given.stop} does not lie behind --start {given.start}; correct one of them.")
+    _require_range(given)
     wishes = Wishes(
         n_animals=given.n_animals,
         start=given.start,

@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from posewright.config.project import existing_config
 from posewright.runs import WORDS_VARIABLE, clear_leftovers
 
 _PROFILE_WORDS = ("--profile", "--workflow-profile")
 _DIRECTORY_WORDS = ("--directory", "-d")
 _CONFIG_WORDS = ("--configfile", "--configfiles")
+_HELP_WORDS = ("-h", "--help", "-v", "--version")
 _LOOKS_ONLY = re.compile(
     r"-[a-zA-Z]*n[a-zA-Z]*|-[hvlSD]|--(dry-?run|help|version|lint|list|list-rules|list-target-rules|summary"
     r"|detailed-summary|dag|d3dag|rulegraph|filegraph|report|archive|unlock|cleanup-metadata|containerize)(=.*)?"
@@ -30,14 +32,21 @@ def drive(words: Sequence[str], root: Path) -> int:
         root: the checkout.
 
     Raises:
-        InputError: another run goes on in the project.
+        InputError: there is no project, or another run goes on in it.
     """
+    require_config(words)
     if not any(_LOOKS_ONLY.fullmatch(word) for word in words):
         for sentence in clear_leftovers(project_of(words)):
             print(sentence, flush=True)
         words = [*words, "--rerun-incomplete"]
     environment = {**os.environ, WORDS_VARIABLE: json.dumps([word for word in words if word != "--rerun-incomplete"])}
     return subprocess.run(snakemake_command(words, root), env=with_path(environment), check=False).returncode
+
+
+def require_config(words: Sequence[str]) -> None:
+    """Refuse a folder without a project and a config that is not there; Snakemake's words on them are no help."""
+    if not any(word in _HELP_WORDS for word in words):
+        existing_config(config_of(words))
 
 
 def snakemake_command(words: Sequence[str], root: Path) -> list[str]:
@@ -60,8 +69,9 @@ def project_of(words: Sequence[str]) -> Path:
 
 
 def config_of(words: Sequence[str]) -> Path:
-    """Return the project's config, as seen from its folder."""
-    return Path(_value_of(_CONFIG_WORDS, words) or "config/config.yaml")
+    """Return the project's config: one that is named is seen from here, the usual one from the project's folder."""
+    named = _value_of(_CONFIG_WORDS, words)
+    return project_of(words) / "config/config.yaml" if named is None else Path(named)
 
 
 def _value_of(names: Sequence[str], words: Sequence[str]) -> str | None:

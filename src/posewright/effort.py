@@ -7,7 +7,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,8 @@ class Journal:
         finally:
             spent = watch.effort()
             cost = {"wall_s": spent.wall_s, "cpu_s": spent.cpu_s, "peak_memory_mb": spent.peak_memory_mb}
-            self._append({"attempt": name, **cost})
+            with suppress(OSError):  # a full disk must not hide how the work itself ended; the try is then untold
+                self._append({"attempt": name, **cost})
 
     def total(self) -> Effort | None:
         """Return the effort of all tries; None where none was told of."""

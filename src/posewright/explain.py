@@ -13,7 +13,7 @@ from typing import Any
 
 from posewright.config.project import load_project
 from posewright.config.stages import STAGE_VERSION
-from posewright.driving import config_of, project_of, snakemake_command, with_path
+from posewright.driving import config_of, project_of, require_config, snakemake_command, with_path
 from posewright.dry_run import PlannedJob, planned_jobs
 from posewright.layout import read_rows
 from posewright.modules import changed_modules
@@ -30,7 +30,12 @@ _LABELS = ("labels", "recordings")  # digests: their values tell nobody anything
 
 
 def explain(words: Sequence[str], root: Path) -> int:
-    """Print what Snakemake would do with these words and why; return its exit code."""
+    """Print what Snakemake would do with these words and why; return its exit code.
+
+    Raises:
+        InputError: there is no project.
+    """
+    require_config(words)
     command = [*snakemake_command(words, root), "--dry-run"]
     done = subprocess.run(command, env=with_path(dict(os.environ)), capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -38,11 +43,11 @@ def explain(words: Sequence[str], root: Path) -> int:
         return done.returncode
     project = project_of(words)
     jobs = [job for job in planned_jobs(done.stdout) if job.rule in STAGE_VERSION]
-    print("\n".join([*told(jobs), *unchanged(project, config_of(words), jobs)]))
+    print("\n".join([*told(jobs, project), *unchanged(project, config_of(words), jobs)]))
     return 0
 
 
-def told(jobs: Sequence[PlannedJob]) -> list[str]:
+def told(jobs: Sequence[PlannedJob], project: Path) -> list[str]:
     """Return lines on all jobs: raised versions first, then stage by stage what would run and for which reasons."""
     if not jobs:
         return ["Nothing would be run: all results are there and stand for what the project now says."]
@@ -54,7 +59,7 @@ def told(jobs: Sequence[PlannedJob]) -> list[str]:
     for stage in [name for name in STAGE_VERSION if name in by_stage]:
         reasons: dict[str, list[PlannedJob]] = defaultdict(list)
         for job in by_stage[stage]:
-            for reason in _reasons(job, makers):
+            for reason in _reasons(job, makers, project):
                 reasons[reason].append(job)
         lines += [f"NEW VERSION: {stage}: {reason}" for reason in reasons if reason.startswith("stage version")]
         details.append(f"{stage}: {_jobs(len(by_stage[stage]))}")
@@ -81,18 +86,18 @@ def unchanged(project: Path, config: Path, jobs: Sequence[PlannedJob]) -> list[s
     return lines
 
 
-def _reasons(job: PlannedJob, makers: Mapping[str, str]) -> list[str]:
+def _reasons(job: PlannedJob, makers: Mapping[str, str], project: Path) -> list[str]:
     """Return why a job would run; what only follows from other jobs is named when there is nothing else."""
-    found = list(_own_reasons(job))
+    found = list(_own_reasons(job, project))
     if not found:
         upstream = sorted({makers[file] for file in job.files.get("updated", []) if file in makers})
         found.append(f"follows from {', '.join(upstream)}" if upstream else "follows from jobs before it")
     return found
 
 
-def _own_reasons(job: PlannedJob) -> Iterator[str]:
+def _own_reasons(job: PlannedJob, project: Path) -> Iterator[str]:
     missing = job.files.get("missing", [])
-    if missing and len(missing) == len(job.outputs):
+    if missing and not any((project / output).exists() for output in job.outputs):  # it names those that are needed
         yield "not made yet"
     elif missing:
         yield f"a file is gone: {_some(missing)}"
@@ -202,7 +207,7 @@ def _changed_code(project: Path, made_again: set[str]) -> dict[str, list[str]]:
 
 def _touched(project: Path, config: Path, planned: set[str]) -> Iterator[str]:
     """Yield a line on labels, and one on videos, that are newer than what was made of them and make nothing run."""
-    settings = load_project(project / config)
+    settings = load_project(config)
     for name, dataset in settings.datasets.items():
         check = project / "results" / name / "check.json"
         files = [file.path for file in dataset.files if _is_newer(project / file.path, check)]

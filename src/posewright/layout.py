@@ -37,3 +37,8 @@ def curve_file(dataset: str) -> str:
 def read_rows(sheet: Path, datasets: Sequence[str] | None = None) -> list[VideoRow]:
     """Read the sheet of videos; relative paths in it begin at its own folder, so a folder of videos moves as one."""
     return [replace(row, path=str(sheet.parent / row.path)) for row in read_sheet(sheet, datasets)]
+
+
+def read_rows_of(sheet: Path, dataset: str) -> list[VideoRow]:
+    """Read the rows of one dataset; a sheet that names none is all about it."""
+    return [row for row in read_rows(sheet) if row.dataset in (None, dataset)]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from posewright.config.project import TrackerConfig
+from posewright.config.videos import TrackerConfig
 from posewright.errors import InputError, InputProblems, Problem
 from posewright.files import read_json, write_json
 from posewright.prediction.backends import BackendName

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from posewright.config.project import DatasetConfig, ProjectConfig, load_project
+from posewright.config.labels import DatasetConfig
+from posewright.config.project import ProjectConfig, load_project
 from posewright.config.sections import read_yaml, validate
 from posewright.errors import InputError, InputProblems
 
@@ -47,6 +48,10 @@ def test_all_unknown_keys_are_named_at_once_with_the_nearest() -> None:
     ("changes", "expected"),
     [
         ({"seeds": ["0"]}, "key seeds[0]: found '0': should be a valid integer"),
+        ({"compare": {"primary": "pkc_5px"}}, "no measure 'pkc_5px'; did you mean 'pck_5px'? (pck takes any whole px)"),
+        ({"compare": {"primary": "pck_0px"}}, "there is no measure 'pck_0px'"),
+        ({"behaviour": {"body_ends": ["nose"]}}, "key behaviour.body_ends: an entry of the list is missing; add it"),
+        ({"recipes": {}, "datasets": {"flies": {"labels": {"path": "a"}}}}, "labels: should be a list; correct"),
         ({"seeds": [1, 1]}, "give each seed once"),
         ({"split": {"val": 0.6, "test": 0.5}}, "leave nothing to train on"),
         (

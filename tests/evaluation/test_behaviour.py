@@ -16,6 +16,7 @@ from posewright.evaluation.videos.agreement import Agreement, Mean
 from posewright.evaluation.videos.behaviour import Settings, compare_behaviour
 from posewright.evaluation.videos.units import units_of_rows
 from posewright.files import read_json
+from posewright.labels.skeleton import Skeleton
 
 from .published import FPS, publish, walkers
 
@@ -102,6 +103,33 @@ def test_videos_without_poses_are_named_and_left_out(tmp_path: Path) -> None:
     summary = read_json(tmp_path / "out" / "summary.json")
     assert summary["videos_left_out"] == ["broken"]
     assert summary["sentences"] == []
+
+
+def test_the_ends_of_the_body_come_from_the_first_video_with_animals(tmp_path: Path) -> None:
+    def from_the_middle(frame: int) -> np.ndarray:
+        points: np.ndarray = walkers(frame)[:, [1, 0, 2]]  # the ends are ear and tail now
+        return points
+
+    rows = [VideoRow("empty", "e.mp4"), VideoRow("walk", "w.mp4")]
+    for release in ("fast", "slow"):
+        publish(tmp_path / release / "empty", lambda frame: np.zeros((0, 3, 2)), 12)
+        publish(tmp_path / release / "walk", from_the_middle, 12)
+    releases = [tmp_path / "fast", tmp_path / "slow"]
+    compare_behaviour(rows=rows, releases=releases, settings=AS_USUAL, out=tmp_path / "out")
+    assert read_json(tmp_path / "out" / "summary.json")["body_ends"] == ["ear", "tail"]
+    lengths = pd.read_parquet(tmp_path / "out" / "pairs.parquet").set_index("measure")
+    assert lengths["mean_a"]["length"] == pytest.approx(40, rel=1e-5)
+
+
+def test_animals_of_one_node_have_no_length_and_nobody_knows_when_they_touch(tmp_path: Path) -> None:
+    spot = Skeleton(("spot",), ())
+    for release in ("fast", "slow"):
+        publish(tmp_path / release / "v", lambda frame: walkers(frame)[:, :1], 12, skeleton=spot)
+    releases = [tmp_path / "fast", tmp_path / "slow"]
+    compare_behaviour(rows=[VideoRow("v", "v.mp4")], releases=releases, settings=AS_USUAL, out=tmp_path / "out")
+    videos = pd.read_parquet(tmp_path / "out" / "videos.parquet").set_index(["release", "measure"])
+    assert videos["n_frames"]["fast", "distance"] == 12
+    assert (videos["n_frames"]["fast", "length"], videos["n_frames"]["fast", "contact"]) == (0, 0)
 
 
 VALUES = st.lists(st.tuples(*[st.one_of(st.just(float("nan")), st.floats(-1e4, 1e4))] * 2), min_size=4, max_size=60)

@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from posewright.config.comparison import OTHER_METRICS
 from posewright.config.project import load_project
 from posewright.errors import InputError
 from posewright.evaluation.compare import compare_methods
 from posewright.evaluation.ledger import append_test_evaluation
 from posewright.evaluation.question import question_digest
+from posewright.evaluation.unit_metrics import metrics_reported
 from posewright.plan.methods import MethodPlan
 
 SETTINGS = {"primary": "pck_5px", "margin": 0.02, "baseline": None, "confidence": 0.95}
@@ -47,6 +49,10 @@ def two(make_truth: Any, make_poses: Any, make_folder: Any) -> Any:
         ]
 
     return make
+
+
+def test_the_config_knows_every_metric_that_may_decide() -> None:
+    assert {metric.name for metric in metrics_reported("pck_5px")} == {"pck_5px", *OTHER_METRICS}
 
 
 def test_better_and_worse(two: Any, compare: Any) -> None:

@@ -74,6 +74,22 @@ def test_videos_go_by_the_ends_of_their_paths_and_what_fits_nothing_is_named(
         read_predictions([tmp_path / "p.slp", written(tmp_path / "s.slp", truth, poses, videos=moved)], truth)
 
 
+def test_of_two_videos_of_one_name_only_the_labelled_one_is_scored(
+    make_truth: MakeTruth, make_poses: MakePoses, tmp_path: Path
+) -> None:
+    both = make_truth(2, 2)
+    poses = make_poses(both)
+    videos = [VideoRef("Z:\\lab\\s2\\cam0.mp4", None), VideoRef("Z:\\lab\\s1\\cam0.mp4", None)]
+    path = written(tmp_path / "p.slp", both, poses, videos=videos)
+    truth = replace(both, videos=(VideoRef("/data/s1/cam0.mp4", None),))
+    truth = replace(truth, frames=tuple(replace(frame, video=0) for frame in both.frames if frame.video == 1))
+    found, _ = read_predictions([path], truth)
+    np.testing.assert_allclose(found.points, poses.points[np.asarray(poses.frame) >= 2], atol=1e-6)
+    bare = replace(truth, videos=(VideoRef("cam0.mp4", None),))
+    with pytest.raises(InputError, match=r"each of its videos .*s1.*, .*s2.* could be the labelled cam0\.mp4"):
+        read_predictions([path], bare)
+
+
 def test_nodes_go_by_name(make_truth: MakeTruth, tmp_path: Path) -> None:
     truth = make_truth(1, 1)
     points = truth.frames[0].points[:, [1, 0]]

@@ -11,7 +11,7 @@ import sleap_io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posewright.config.project import SplitConfig
+from posewright.config.labels import SplitConfig
 from posewright.config.sheet import VideoRow
 from posewright.config.videos import SuggestConfig
 from posewright.evaluation.videos.candidates import Candidate, best_of_video, spread

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from posewright.config.project import SplitConfig
+from posewright.config.labels import SplitConfig
 from posewright.errors import InputError
 from posewright.files import read_json
 from posewright.labels.memory import recall_groups, remember_groups

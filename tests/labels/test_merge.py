@@ -12,7 +12,7 @@ import sleap_io
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from posewright.config.project import SplitConfig
+from posewright.config.labels import SplitConfig
 from posewright.errors import InputError
 from posewright.labels.digest import labels_digest
 from posewright.labels.find import Places
@@ -192,6 +192,12 @@ def test_nodes_in_another_order_are_the_same_and_other_nodes_are_refused(tmp_pat
     assert merged.counts["equal"] == 1
     with pytest.raises(InputError, match="its nodes are nose, ear, those"):
         merge(ours, write(tmp_path / "c.slp", {("v.mp4", 1): [(0, 0, None)]}, nodes=NODES[:2]))
+
+
+def test_labels_without_a_skeleton_are_no_ground_to_merge_on(tmp_path: Path) -> None:
+    sleap_io.Labels().save(str(tmp_path / "empty.slp"), verbose=False)
+    with pytest.raises(InputError, match=r"empty\.slp has no skeleton, so nothing can be joined to it; name"):
+        merge_labels(tmp_path / "empty.slp", [tmp_path / "empty.slp"], tmp_path / "out.slp", Places())
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:

@@ -155,6 +155,8 @@ def test_a_side_that_cannot_be_filled_is_told_with_a_remedy() -> None:
         split(make_labels([(0, 1), (0, 99)]), by="video")
     with pytest.raises(InputError, match=r"2 groups by block .* lower split\.block_frames \(50; the labels span 99"):
         split(make_labels([(0, 1), (0, 99)]))
+    with pytest.raises(InputError, match=r"2 groups by block cannot fill train and val and test; label more, or set"):
+        split(make_labels([(0, 1), (0, 99)]), block_frames=1)
     with pytest.raises(InputError, match="No frame is left to train on"):
         split(make_labels([(0, frame) for frame in range(500)]), gap_frames=5000)
 

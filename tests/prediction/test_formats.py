@@ -160,12 +160,15 @@ np.savez(sys.argv[2], **out)
 
 def test_the_console_writes_formats_of_published_poses(film: Path, estimator: Estimator, tmp_path: Path) -> None:
     predict_video(VideoTask("a", str(film), stop=5), estimator, None, tmp_path)
-    write_json(tmp_path / "status.json", {"video": "a", "key": "0"})
+    record = {"params": {"video": {"path": "Z:\\lab\\a.mp4"}}}
+    write_json(tmp_path / "status.json", {"video": "a", "key": "0", "provenance": record})
     with pytest.raises(SystemExit) as ended:
-        cli.main(["export", str(tmp_path), "--as", "coco", "dlc_csv"])
+        cli.main(["export", str(tmp_path), "--as", "coco", "dlc_csv", "analysis_h5"])
     assert not ended.value.code
     assert {"poses.coco.json", "poses.dlc.csv"} <= set(os.listdir(tmp_path))
     assert "poses.nwb" not in os.listdir(tmp_path)
+    with h5py.File(tmp_path / "poses.analysis.h5") as file:
+        assert file["video_path"].asstr()[()] == "Z:\\lab\\a.mp4"  # the user's own, as a run writes it
 
 
 def test_times_that_are_unknown_are_frame_numbers_in_nwb(tmp_path: Path, estimator: Estimator) -> None:

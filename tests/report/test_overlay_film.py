@@ -10,9 +10,11 @@ import pytest
 
 from posewright import cli
 from posewright.errors import InputError
-from posewright.report.overlay_film import overlay_film
+from posewright.prediction.poses import POSES_NAME, PosesWriter
+from posewright.report.overlay_film import _poses, overlay_film
+from posewright.shapes import PoseBatch
 
-from .make_videos import N_FRAMES, publish_video
+from .make_videos import N_FRAMES, STICK, publish_video
 
 
 def read(path: Path) -> tuple[list[np.ndarray], str, float]:
@@ -42,6 +44,33 @@ def test_a_part_of_it_and_the_console(tmp_path: Path, capsys: pytest.CaptureFixt
     assert end.value.code == 0
     assert "overlay.mp4: 15 frames" in capsys.readouterr().out
     assert len(read(tmp_path / "a" / "overlay.mp4")[0]) == 15
+
+
+def test_animals_without_a_track_are_drawn_beside_those_with_one(tmp_path: Path) -> None:
+    with PosesWriter(tmp_path / POSES_NAME, STICK) as poses:
+        for frame, tracks in ((0, ["a", "b"]), (1, [None, "a", None])):
+            points = np.full((len(tracks), 2, 2), 1.0) + np.arange(len(tracks))[:, None, None]
+            found = PoseBatch(points, np.zeros(len(tracks), np.int64), 1, np.ones((len(tracks), 2)))
+            poses.add_poses([frame], [frame / 30], found, tracks)
+    (_, first), (_, second) = _poses(tmp_path)
+    assert first[:, 0, 0].tolist() == [1, 2]
+    np.testing.assert_array_equal(second[:, 0, 0], [2, np.nan, 1, 3])  # a keeps its row and its colour, b is not there
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--start", "9", "--stop", "9"], "--stop 9 does not lie behind --start 9; correct one of them."),
+        (["--start", "-5"], "invalid whole number from 0 value: '-5'"),
+    ],
+)
+def test_a_range_without_frames_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], sentence: str
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main(["overlay", str(tmp_path / "a"), *words])
+    assert end.value.code == 2
+    assert sentence in capsys.readouterr().err
 
 
 def test_faults_are_sentences_and_leave_no_film(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_a_raised_version_is_announced_before_it_runs(
     assert not any(line.startswith(("split_labels", "store_frames", "check_inputs")) for line in lines)
 
 
-def test_labels_and_videos_are_named_not_their_digests() -> None:
+def test_labels_and_videos_are_named_not_their_digests(tmp_path: Path) -> None:
     jobs = [
         PlannedJob(
             "split_labels",
@@ -92,9 +92,17 @@ def test_labels_and_videos_are_named_not_their_digests() -> None:
             has_other_params=True,
         ),
     ]
-    text = "\n".join(told(jobs))
+    text = "\n".join(told(jobs, tmp_path))
     for sentence in ("the labels changed", "new videos: c", "no longer in it: b", "video a: start changed from 0 to 5"):
         assert sentence in text
+
+
+def test_what_was_never_made_is_told_from_what_is_gone(tmp_path: Path) -> None:
+    """Snakemake names the missing files that something needs, not all that a job makes."""
+    job = PlannedJob("train_model", ["flies"], ["model.json", "curves.png"], files={"missing": ["model.json"]})
+    assert "  - not made yet (flies)" in told([job], tmp_path)
+    (tmp_path / "curves.png").touch()
+    assert "  - a file is gone: model.json (flies)" in told([job], tmp_path)
 
 
 def test_only_what_python_does_counts_as_code() -> None:

@@ -31,6 +31,22 @@ def test_a_second_run_has_nothing_to_do(finished: Project) -> None:
     assert finished.dry_run().nothing
 
 
+def test_a_lost_record_makes_nothing_run_again(finished: Project) -> None:
+    records = list((finished.folder / "results").rglob("*provenance.json"))
+    assert any("models" in path.parts for path in records)
+    for path in records:
+        path.unlink()
+    assert finished.dry_run().nothing
+
+
+def test_suggestions_bring_a_purged_store_back(finished: Project) -> None:
+    shutil.rmtree(finished.folder / "work" / "store")
+    done = finished.snakemake("suggest")
+    assert done.code == 0 and "operator expected" not in done.text, done.text
+    assert (finished.folder / "work" / "store" / "flies" / "store.json").exists()
+    assert (finished.folder / "results" / "flies" / "suggestions" / "suggestions.json").exists()
+
+
 def test_comments_and_key_order_retrain_nothing(finished: Project) -> None:
     recipe = finished.recipe("instance")
     tree = yaml.safe_load(recipe.read_text())

@@ -36,7 +36,7 @@ rule compare_parts:
         metrics=lambda w: curve_evaluations(w.dataset),
     output:
         summary="results/{dataset}/learning_curve/summary.json",
-        others=multiext("results/{dataset}/learning_curve/", "points.parquet", "provenance.json"),
+        points="results/{dataset}/learning_curve/points.parquet",
     log:
         "logs/compare_parts/{dataset}.log",
     benchmark:

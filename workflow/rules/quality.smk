@@ -21,12 +21,10 @@ rule check_quality:
         **SITE.of("check_quality", mem_mb=growing(4000, 64000), runtime=growing(480, 2880)),
     params:
         identity=lambda w: PLAN.videos.quality_identity(w.dataset),
-        sheet=untracked(lambda w: PLAN.project.videos),
-        datasets=untracked(lambda w: list(PLAN.project.datasets)),
+        sheet=untracked(lambda w: PLAN.predicted.sheet_words(w.dataset)),
         published=untracked(lambda w: f"results/{w.dataset}/videos/{w.release}"),
         work=untracked(lambda w: f"{WORK}/quality"),
         out=subpath(output.videos, parent=True),
     shell:
-        'python "$POSEWRIGHT/scripts/check_quality.py" --published {params.published:q} --sheet {params.sheet:q}'
-        " --datasets {params.datasets:q} --dataset {wildcards.dataset:q} --work {params.work:q} --threads {threads}"
-        " --out {params.out:q} > {log:q} 2>&1"
+        'python "$POSEWRIGHT/scripts/check_quality.py" --published {params.published:q} {params.sheet:q}'
+        " --work {params.work:q} --threads {threads} --out {params.out:q} > {log:q} 2>&1"

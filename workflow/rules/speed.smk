@@ -10,7 +10,7 @@ rule measure_speed:
         store="results/{dataset}/store.json",
     output:
         speed="results/{dataset}/speed/speed.json",
-        others=multiext("results/{dataset}/speed/", "rounds.parquet", "provenance.json"),
+        rounds="results/{dataset}/speed/rounds.parquet",
     log:
         "logs/measure_speed/{dataset}.log",
     benchmark:

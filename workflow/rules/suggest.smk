@@ -26,9 +26,10 @@ rule suggest_frames:
         split=PLAN.labels.split_json(),
         groups=untracked(lambda w: ["--groups", groups_file(w.dataset)] if w.dataset in PLAN.labels.labelled else []),
         store=untracked(store_of),
+        is_labelled=untracked(lambda w: w.dataset in PLAN.labels.labelled),
         looks=untracked(lambda w: ["--store", store_of(w)] if w.dataset in PLAN.labels.labelled else []),
     shell:
-        ": > {log:q}; if [ -n {params.looks:q} ]; then"
+        ": > {log:q}; if [ {params.is_labelled} = True ]; then"
         ' python "$POSEWRIGHT/scripts/store_frames.py" --if-missing --dataset {params.dataset:q} --out {params.store:q}'
         " > {log:q} 2>&1; fi; "
         'python "$POSEWRIGHT/scripts/suggest_frames.py" --releases {params.releases:q} {params.sheet:q}'

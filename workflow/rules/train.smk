@@ -20,7 +20,6 @@ rule train_model:
             "training_config.yaml",
             "training_log.csv",
             "curves.png",
-            "provenance.json",
         ),
     log:
         "logs/train_model/{dataset}/{recipe}/fold{fold}_seed{seed}.log",
@@ -68,7 +67,6 @@ rule refit_model:
             "training_config.yaml",
             "training_log.csv",
             "curves.png",
-            "provenance.json",
         ),
     log:
         "logs/refit_model/{dataset}/{recipe}/fold{fold}_seed{seed}.log",

@@ -9,6 +9,24 @@ from pydantic import Field, model_validator
 
 from posewright.config.data import Count, Positive
 from posewright.config.sections import Section
+from posewright.errors import nearest
+
+#: What may decide beside ``pck_<k>px``; how each is counted stands in `posewright.evaluation.unit_metrics`.
+OTHER_METRICS = (
+    "coverage",
+    "median_distance_px",
+    "mean_distance_px",
+    "p95_distance_px",
+    "mean_distance_capped_px",
+    "oks",
+    "recall",
+    "extra_per_animal",
+    "jitter_share",
+    "inversion_share",
+    "swap_share",
+    "miss_share",
+)
+_PCK = re.compile(r"pck_[1-9]\d*px")
 
 Threshold = Annotated[float, Field(ge=0.0, le=1.0)]
 Percents = Annotated[tuple[Annotated[int, Field(ge=1, le=99, strict=True)], ...], Field(strict=False, min_length=1)]
@@ -41,7 +59,9 @@ class CompareConfig(Section):
     """What counts when methods are compared; declared before the results are seen."""
 
     primary: str = "pck_5px"
-    """The measure that decides."""
+    """The measure that decides: `pck_<k>px` with any whole k, or `coverage`, `median_distance_px`, `mean_distance_px`,
+    `p95_distance_px`, `mean_distance_capped_px`, `oks`, `recall`, `extra_per_animal`, `jitter_share`,
+    `inversion_share`, `swap_share` or `miss_share`."""
     margin: Annotated[float, Field(ge=0.0)] = 0.02
     """Smaller differences of it do not matter."""
     baseline: str | None = None
@@ -55,12 +75,19 @@ class CompareConfig(Section):
     tuning: TuningConfig = TuningConfig()
     """How thresholds are chosen."""
 
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if not _PCK.fullmatch(self.primary) and self.primary not in OTHER_METRICS:
+            known = nearest(self.primary, ("pck_5px", *OTHER_METRICS))
+            raise ValueError(f"primary: there is no measure {self.primary!r}; {known} (pck takes any whole px)")
+        return self
+
     @property
     def declared_tuning(self) -> TuningConfig:
         """The tuning with its objective named: by default the one that agrees with the measure that decides."""
         if self.tuning.objective != "auto":
             return self.tuning
-        objective = self.primary if re.fullmatch(r"pck_[1-9]\d*px", self.primary) else "pck_5px"
+        objective = self.primary if _PCK.fullmatch(self.primary) else "pck_5px"
         return self.tuning.model_copy(update={"objective": objective})
 
 

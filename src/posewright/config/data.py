@@ -13,6 +13,8 @@ Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 NotNegative = Annotated[float, Field(ge=0.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
+Part = Annotated[float, Field(ge=0.0, lt=1.0)]
+Texts = Annotated[tuple[str, ...], Field(strict=False)]
 
 
 def _in_order(section: Section, *names: str) -> None:

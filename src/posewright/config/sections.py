@@ -78,8 +78,10 @@ def _problem(
         known = known_keys(section, location[:-1])
         return Problem(place, f"unknown key {str(location[-1])!r}", nearest(str(location[-1]), known))
     if first["type"] == "missing":
-        return Problem(place, "the key is missing", "add it")
+        what = "an entry of the list" if isinstance(first["loc"][-1], int) else "the key"
+        return Problem(place, f"{what} is missing", "add it")
     said = [str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ").rstrip(".") for error in errors]
+    said = [words.replace("a valid tuple", "a list") for words in said]
     given = first.get("input")
     found = "" if isinstance(given, Mapping) else f"found {given!r}: "
     return Problem(place, found + " or ".join(said), "correct the value")

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from posewright.errors import InputError
 from posewright.files import digest_of, file_digest
-from posewright.labels.find import parts_of
+from posewright.labels.find import parts_of, shared_parts
 from posewright.labels.foreign import NAMES, Kind, kind_of, told
 from posewright.labels.model import LabelSet
 from posewright.labels.nodes import placed
+from posewright.labels.videos import told_path
 from posewright.shapes import PoseBatch
 
 Key = tuple[int, int]  #: (video, frame) of the truth
@@ -83,10 +84,10 @@ def _animals(path: Path, truth: LabelSet) -> dict[Key, list[_Parts]]:
     kind = kind_of(path)
     with told(path, NAMES[kind]):
         labels = _load(path, kind)
-    videos = {id(video): _video_of(video, len(labels.videos) == 1, truth, path) for video in labels.videos}
+    videos = _labelled(labels.videos, truth, path)
     if labels.videos and all(place is None for place in videos.values()):
         raise InputError(
-            f"{path}: none of its videos ({', '.join(sorted(_name(video) for video in labels.videos))}) is among the "
+            f"{path}: none of its videos ({', '.join(sorted(map(told_path, labels.videos)))}) is among the "
             f"labelled ones ({', '.join(video.path for video in truth.videos)}); correct the paths in it."
         )
     are_marked = any(frame.predicted_instances for frame in labels.labeled_frames)  # else the format has no word for it
@@ -129,35 +130,44 @@ def _track(instance: Any) -> str | None:
     return None if instance.track is None else str(instance.track.name)
 
 
-def _video_of(video: Any, is_only: bool, truth: LabelSet, path: Path) -> int | None:
-    """Return which labelled video a file means: the one that shares most of the last parts of its path.
+def _labelled(videos: Sequence[Any], truth: LabelSet, path: Path) -> dict[int, int | None]:
+    """Return the id of each video of a file -> which labelled one it is, None for none; no two of them are one.
 
-    A file about a single video that does not name it (many formats do not) means the only one there is.
+    Raises:
+        InputError: it could be several, or several could be it.
     """
-    name = _name(video)
+    candidates: dict[int, list[tuple[int, Any]]] = {}
+    for video in videos:
+        meant = _video_of(video, len(videos) == 1, truth, path)
+        if meant is not None:
+            candidates.setdefault(meant[0], []).append((meant[1], video))
+    found: dict[int, int | None] = {id(video): None for video in videos}
+    for place, own in candidates.items():
+        most = max(shared for shared, _ in own)
+        best = [video for shared, video in own if shared == most]
+        if len(best) > 1:
+            raise InputError(
+                f"{path}: each of its videos {', '.join(sorted(map(told_path, best)))} could be the labelled "
+                f"{truth.videos[place].path}; spell out more of their paths."
+            )
+        found[id(best[0])] = place
+    return found
+
+
+def _video_of(video: Any, is_only: bool, truth: LabelSet, path: Path) -> tuple[int, int] | None:
+    """Return which labelled video a file means, and how many of the last parts of their paths they share.
+
+    It is the one that shares most of them. A file about a single video that does not name it (many formats do not)
+    means the only one there is.
+    """
+    name = told_path(video)
     spelled = parts_of(name)
-    shared = [_shared(spelled, parts_of(other.path)) for other in truth.videos]
+    shared = [shared_parts(spelled, parts_of(other.path)) for other in truth.videos]
     best = max(shared, default=0)
     if best == 0:
         is_named = bool(name) and os.path.realpath(name) != os.path.realpath(path) and Path(name).suffix != path.suffix
-        return 0 if is_only and len(truth.videos) == 1 and not is_named else None
+        return (0, 0) if is_only and len(truth.videos) == 1 and not is_named else None
     if shared.count(best) > 1:
         alike = ", ".join(other.path for other, own in zip(truth.videos, shared, strict=True) if own == best)
         raise InputError(f"{path}: its video {name!r} could be any of {alike}; spell out more of its path.")
-    return shared.index(best)
-
-
-def _name(video: Any) -> str:
-    """Return a video's path; of embedded frames that of the video they were taken from."""
-    source = getattr(video, "source_video", None)
-    filename = (video if source is None else source).filename
-    return str(filename[0] if isinstance(filename, list) else filename or "")
-
-
-def _shared(one: Sequence[str], other: Sequence[str]) -> int:
-    count = 0
-    for a, b in zip(reversed(one), reversed(other), strict=False):
-        if a != b:
-            break
-        count += 1
-    return count
+    return shared.index(best), best

@@ -48,7 +48,7 @@ Parts = Mapping[int, Sequence[Run]]
 
 
 def compare_parts(*, evaluations: Sequence[Path], settings: Mapping[str, Any], out: Path) -> None:
-    """Write ``points.parquet``, ``summary.json`` and ``provenance.json`` of a learning curve.
+    """Write ``points.parquet`` and ``summary.json`` of a learning curve.
 
     Args:
         evaluations: folders ``<method>/fold<k>[_part<percent>]_seed<s>/val``.

@@ -18,6 +18,7 @@ from posewright.errors import InputError
 from posewright.labels.model import LabelSet
 from posewright.labels.read import read_labels
 from posewright.labels.seen import frame_mark
+from posewright.labels.videos import told_path
 
 SEPARATE, CONTAMINATED, UNKNOWN = "separate", "contaminated", "unknown"
 
@@ -82,7 +83,7 @@ def corrected_instances(paths: Sequence[Path], truth: LabelSet) -> dict[tuple[in
             raise InputError(f"{path}: the label file does not exist; correct the path.")
         labels = sleap_io.load_slp(path.as_posix(), open_videos=False)
         for frame in labels.labeled_frames:
-            name = str(_name(frame.video)).replace("\\", "/").rpartition("/")[2]
+            name = told_path(frame.video).replace("\\", "/").rpartition("/")[2]
             for instance in frame.user_instances:
                 if instance.from_predicted is not None:
                     began.setdefault((name, int(frame.frame_idx)), []).append(_sorted(instance.numpy()))
@@ -99,13 +100,6 @@ def corrected_instances(paths: Sequence[Path], truth: LabelSet) -> dict[tuple[in
         )
         for frame in truth.frames
     }
-
-
-def _name(video: Any) -> Any:
-    """Return a video's path; of embedded frames that of the video they were taken from."""
-    source = getattr(video, "source_video", None)
-    filename = (video if source is None else source).filename
-    return filename[0] if isinstance(filename, list) else filename
 
 
 def _sorted(points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -59,8 +59,8 @@ class Places:
         taken = {os.path.realpath(one) for rival in rivals if (one := self._exact(rival, label_file)) is not None}
         own: dict[Path, int] = {}
         for one in self._of_name(parts, label_file.parent):
-            shared = shared_parts(parts, one)
-            nearer = any(shared_parts(other, one) > shared for other in rivals.values())
+            shared = shared_parts(parts, one.parts)
+            nearer = any(shared_parts(other, one.parts) > shared for other in rivals.values())
             if os.path.realpath(one) not in taken and not nearer and fits(one):
                 own[one] = shared
         best = _shown([one for one, shared in own.items() if shared == max(own.values())], shows)
@@ -71,7 +71,7 @@ class Places:
                 "give the folder of the right one in video_paths, or a path_map that spells it out."
             )
         for rival, others_parts in rivals.items() if best else ():
-            if shared_parts(others_parts, best[0]) == own[best[0]]:
+            if shared_parts(others_parts, best[0].parts) == own[best[0]]:
                 if shows is not None:
                     return best[0] if shows(best[0]) else None
                 raise InputError(
@@ -137,10 +137,10 @@ def _not_told(candidates: Sequence[Path], shows: Shows | None) -> str:
     return f" ({'each' if shows(candidates[0]) else 'none'} shows the images embedded in the labels)"
 
 
-def shared_parts(parts: Sequence[str], candidate: Path) -> int:
-    """Return how many of its last parts a path shares with a file."""
+def shared_parts(parts: Sequence[str], others: Sequence[str]) -> int:
+    """Return how many of their last parts two paths share."""
     count = 0
-    for one, other in zip(reversed(parts), reversed(candidate.parts), strict=False):
+    for one, other in zip(reversed(parts), reversed(others), strict=False):
         if one != other:
             break
         count += 1

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from posewright.config.project import SplitConfig
+from posewright.config.labels import SplitConfig
 from posewright.errors import InputError
 from posewright.files import digest_of, write_text
 from posewright.labels.sides import Place

@@ -77,11 +77,13 @@ def merge_labels(labels: Path, corrected: Sequence[Path], out: Path, places: Pla
         places: where videos are looked for.
 
     Raises:
-        InputError: ``out`` is there already, a file cannot be read, or its nodes are others.
+        InputError: ``out`` is there already, a file cannot be read, the labels have no skeleton, or a file has others.
     """
     if out.exists():
         raise InputError(f"{out} is there already, and nothing is overwritten; name another --out.")
     base = _load(labels)
+    if not base.skeletons:
+        raise InputError(f"{labels} has no skeleton, so nothing can be joined to it; name your labels first.")
     merged = Merged()
     known = _known_videos(base, labels, places)
     before = _count(base)

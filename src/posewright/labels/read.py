@@ -163,7 +163,7 @@ def _refuse_namesakes(parts: Sequence[Part], places: Places) -> None:
                 claims.setdefault(os.path.realpath(video.source), []).append((part.file, video, spelled))
     for file, claimed in claims.items():
         for (first, video, spelled), (second, other, otherwise) in combinations(claimed, 2):
-            least = min(shared_parts(one, Path(file)) for one in (spelled, otherwise))
+            least = min(shared_parts(one, Path(file).parts) for one in (spelled, otherwise))
             is_relative = min(len(spelled), len(otherwise)) == 1
             if spelled != otherwise and least == 1 and not is_relative:
                 raise InputError(

@@ -13,7 +13,7 @@ _ROUNDING = 1e-9  #: parts are rounded numbers
 
 
 def settle(
-    names: Sequence[str], dealer: Dealer, remembered: Mapping[str, Place], remedy: str
+    names: Sequence[str], dealer: Dealer, remembered: Mapping[str, Place], remedy: str | None
 ) -> tuple[dict[str, Place], list[str]]:
     """Return the place of every group, and a note on each that does not stand where its hash says.
 
@@ -25,7 +25,7 @@ def settle(
         names: the groups that have labelled frames.
         dealer: the hash.
         remembered: group -> place in an earlier split.
-        remedy: what gives more groups, as a clause.
+        remedy: what gives more groups of the same labels, as a clause; None if nothing does.
 
     Raises:
         InputError: there are fewer groups than places, or an empty place and only remembered groups.
@@ -105,14 +105,16 @@ def _as_given(places: dict[str, Place], dealer: Dealer) -> dict[str, Place]:
     return places
 
 
-def _too_few(count: int, dealer: Dealer, remedy: str) -> str:
+def _too_few(count: int, dealer: Dealer, remedy: str | None) -> str:
     """Say which sides stay empty and what would help."""
     sides = ["train and val"] if dealer.folds == 1 else [f"{dealer.folds} folds"]
     fewer = [] if dealer.folds == 1 else ["lower split.folds"]
     if dealer.test > 0:
         sides.append("test")
         fewer.append("set split.test to 0")
-    helps = ", ".join([remedy, "label more", *fewer[:-1]]) + (f", or {fewer[-1]}" if fewer else "")
+    helps = ", ".join([*([remedy] if remedy else []), "label more", *fewer[:-1]]) + (
+        f", or {fewer[-1]}" if fewer else ""
+    )
     return (
         f"An empty side of the split: {count} group{'s' if count != 1 else ''} by {dealer.by} cannot fill "
         f"{' and '.join(sides)}; {helps}."

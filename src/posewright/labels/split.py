@@ -241,10 +241,12 @@ def _gap(
     return measured_gap(labels, frames, block_frames)
 
 
-def _remedy(by: By, labels: LabelSet, block_frames: int) -> str:
-    """Say what gives more groups."""
+def _remedy(by: By, labels: LabelSet, block_frames: int) -> str | None:
+    """Say what gives more groups; None where each frame number is one already."""
     if by != "block":
         return "split.by: block divides within a video"
+    if block_frames == 1:
+        return None
     spans = [frame.frame for frame in labels.frames]
     return f"lower split.block_frames ({block_frames}; the labels span {max(spans) - min(spans) + 1} frame numbers)"
 

@@ -46,6 +46,13 @@ def spelled(video: Any) -> str:
     return str(stored) if is_same else path
 
 
+def told_path(video: Any) -> str:
+    """Return the path that a video goes by: of embedded frames that of their film, of images that of the first."""
+    source = getattr(video, "source_video", None)
+    filename = (video if source is None else source).filename
+    return str(filename[0] if isinstance(filename, list) else filename or "")
+
+
 def images_in(folder: str, source: Path, names: Sequence[str]) -> tuple[Identity, VideoRef]:
     """Return images of the folder ``source`` as a video; its frames are ``names`` in their order.
 

@@ -8,7 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from posewright.config.project import MethodConfig, ProjectConfig
+from posewright.config.methods import MethodConfig
+from posewright.config.project import ProjectConfig
 from posewright.config.recipe import Recipe
 from posewright.config.stages import STAGE_VERSION
 from posewright.evaluation.question import question_digest

@@ -37,6 +37,18 @@ FILES_KEPT = {
 }
 
 
+def missing_videos(project: ProjectConfig, rows: Sequence[VideoRow]) -> list[Problem]:
+    """Return each video that does not exist, where the config wants that to be an error and not a state."""
+    if project.predict.on_missing == "report":
+        return []
+    remedy = "correct the path, exclude the video, or set predict.on_missing: report"
+    return [
+        Problem(f"{project.videos} video {row.video}", f"{row.path} does not exist", remedy)
+        for row in rows
+        if not row.exclude and not is_there(Path(row.path))
+    ]
+
+
 @dataclass(frozen=True)
 class VideoPlan:
     """The videos that every release predicts.
@@ -51,16 +63,8 @@ class VideoPlan:
 
     def refuse_missing(self) -> None:
         """Stop where the config wants missing videos to be an error and not a state."""
-        if self.project.predict.on_missing == "report":
-            return
-        sheet, remedy = (
-            str(self.project.videos),
-            "correct the path, exclude the video, or set predict.on_missing: report",
-        )
-        missing = [row for row in self.rows if not row.exclude and not is_there(Path(row.path))]
-        if missing:
-            found = [(row.video, f"{row.path} does not exist") for row in missing]
-            raise InputProblems([Problem(f"{sheet} video {video}", clause, remedy) for video, clause in found])
+        if missing := missing_videos(self.project, self.rows):
+            raise InputProblems(missing)
 
     @cached_property
     def _rows_of(self) -> dict[str, dict[str, VideoRow]]:

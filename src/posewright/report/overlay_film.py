@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
@@ -68,27 +69,41 @@ def overlay_film(folder: Path, film: Path, out: Path, start: int = 0, stop: int 
 
 
 def _poses(folder: Path) -> Iterator[tuple[int, NDArray[np.float64]]]:
-    """Yield (frame, ``[track node xy]``) in order: an animal's row is that of its track, NaN where it is absent."""
+    """Yield (frame, ``[track node xy]``) in order: an animal's row is that of its track, NaN where it is absent.
+
+    Animals without a track come after all tracks that were seen so far.
+    """
     places: dict[str, int] = {}
-    waiting: tuple[int, dict[int, NDArray[np.float64]]] | None = None
+    frame, rows = -1, _Rows()
     for chunk in pose_chunks(folder / POSES_NAME, 4096):
-        for row, frame in enumerate(chunk["frame"].tolist()):
-            track = chunk["track"][row]
-            if waiting is None or waiting[0] != frame:
-                if waiting is not None:
-                    yield waiting[0], _stacked(waiting[1])
-                waiting = (frame, {})
-            place = len(waiting[1]) if track is None else places.setdefault(track, len(places))
-            waiting[1][place] = chunk["points"][row].astype(np.float64)
-    if waiting is not None:
-        yield waiting[0], _stacked(waiting[1])
+        for row, number in enumerate(chunk["frame"].tolist()):
+            if number != frame:
+                if frame >= 0:
+                    yield frame, rows.stacked(len(places))
+                frame, rows = number, _Rows()
+            points, track = chunk["points"][row].astype(np.float64), chunk["track"][row]
+            if track is None:
+                rows.untracked.append(points)
+            else:
+                rows.tracked[places.setdefault(track, len(places))] = points
+    if frame >= 0:
+        yield frame, rows.stacked(len(places))
 
 
-def _stacked(rows: dict[int, NDArray[np.float64]]) -> NDArray[np.float64]:
-    points = np.full((max(rows) + 1, *next(iter(rows.values())).shape), np.nan)
-    for place, found in rows.items():
-        points[place] = found
-    return points
+@dataclass
+class _Rows:
+    """The animals of one frame: those of tracks by the place of their track, and the others."""
+
+    tracked: dict[int, NDArray[np.float64]] = field(default_factory=dict)
+    untracked: list[NDArray[np.float64]] = field(default_factory=list)
+
+    def stacked(self, n_tracks: int) -> NDArray[np.float64]:
+        """Return ``[track node xy]``."""
+        found = {**self.tracked, **dict(enumerate(self.untracked, start=n_tracks))}
+        points = np.full((max(found) + 1, *next(iter(found.values())).shape), np.nan)
+        for place, own in found.items():
+            points[place] = own
+        return points
 
 
 def _rate(folder: Path) -> Fraction:

@@ -119,14 +119,14 @@ def _row(row: dict[str, Any], folder: Path) -> list[Cell]:
         return [Cell(name, str(row["state"]), name, href=href), Cell("no frames", sort=""), *empty]
     assumed = "most frequent number" if row["is_assumed"] else ""
     fewer, more = (f"{100 * row[key]:.1f} % {key}" for key in ("fewer", "more"))
-    jumps = finite(row["jumps"])
+    jumps, score = finite(row["jumps"]), finite(row["score_median"])
     return [
         Cell(name, "" if row["state"] == "ok" else str(row["state"]), name, href=href),
         Cell(f"{100 * row['clean']:.1f} %", f"of {count(decoded)}", row["clean"]),
         Cell(f"{100 * row['as_expected']:.1f} %", f"{fewer}, {more}", row["as_expected"]),
         Cell(count(row["n_animals"]), assumed, row["n_animals"]),
         Cell(*_spark(row["expected_over_time"])),
-        Cell(number(row["score_median"], 2), "", finite(row["score_median"]) or ""),
+        Cell(number(score, 2), "", "" if score is None else score),
         Cell(*_spark(row["score_over_time"])),
         Cell(count(row["tracks"]), "", row["tracks"]),
         Cell(count(row["breaks"]), "", row["breaks"]),

@@ -79,7 +79,7 @@ def resources_table(results: Results, methods: Mapping[str, Any], without: Mappi
             else Cell(
                 value_of(primary, estimate["estimate"]),
                 interval_of(primary, estimate["low"], estimate["high"]),
-                finite(estimate["estimate"]) or "",
+                "" if finite(estimate["estimate"]) is None else float(estimate["estimate"]),
             ),
             *([_hours(frames, rate)] if frames else []),
             _not_timed(without[name])

@@ -7,7 +7,6 @@ or to which videos were added, judges only what is new.
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -97,10 +96,8 @@ def _piece(folder: Path, row: VideoRow, work: Path) -> _Piece:
             "version": STAGE_VERSION["check_quality"],
         }
     )
-    place_of = work / key
-    found, sheet = place_of / "quality.json", place_of / "sheet.jpg"
+    found, sheet = work / key / "quality.json", work / key / "sheet.jpg"
     if known is None or not found.is_file():
-        shutil.rmtree(place_of, ignore_errors=True)
         value, picture = _judged(folder, row, known[0].state if known else "not delivered")
         if picture is not None:
             with atomic_path(sheet) as path:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isnan
 from pathlib import Path
 from typing import Any, Self
 
@@ -79,7 +80,7 @@ def chosen_row(card: Mapping[str, Any], rows: Sequence[Mapping[str, float]]) -> 
     """Return the place of the epoch whose weights count: the chosen one of ``model.json``, else that of lowest loss."""
     choice = card["training"].get("choice")
     if choice is None:
-        return min(range(len(rows)), key=lambda index: rows[index]["val/loss"])
+        return min(range(len(rows)), key=lambda index: (isnan(loss := rows[index]["val/loss"]), loss))
     return next(index for index, row in enumerate(rows) if row["epoch"] == choice["epoch"])
 
 

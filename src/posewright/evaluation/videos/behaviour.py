@@ -23,7 +23,7 @@ from posewright.evaluation.tables import write_table
 from posewright.evaluation.verdicts import MIN_UNITS
 from posewright.evaluation.videos.agreement import Agreement, Mean
 from posewright.evaluation.videos.behaviour_words import sentence, units_sentence
-from posewright.evaluation.videos.measures import MEASURES, Body, body_ends, measured
+from posewright.evaluation.videos.measures import MEASURES, Body, chosen_ends, farthest_ends, measured
 from posewright.evaluation.videos.stretches import common_nodes, side_by_side, usual_length_px
 from posewright.evaluation.videos.units import units_of_rows
 from posewright.files import write_json
@@ -103,15 +103,13 @@ def compare_behaviour(*, rows: Sequence[VideoRow], releases: Sequence[Path], set
         out: folder for the three tables and the summary.
     """
     usable = [row for row in rows if all(_has_poses(release / row.video) for release in releases)]
+    left_out = {row.video for row in rows} - {row.video for row in usable}
     kind, unit_of = units_of_rows(usable)
+    ends = _ends(usable, releases, settings.body_ends)
     videos: list[dict[str, Any]] = []
     agreements: list[dict[str, Any]] = []
-    ends: tuple[str, str] | None = settings.body_ends
     for row in usable:
-        folders = [release / row.video for release in releases]
-        nodes = common_nodes(folders)
-        ends = body_ends(folders[0], nodes, ends)
-        own, between = _of_video(row, folders, nodes, ends, settings)
+        own, between = _of_video(row, [release / row.video for release in releases], ends, settings)
         videos += [{**one, "unit": unit_of[row.video]} for one in own]
         agreements += [{**one, "unit": unit_of[row.video]} for one in between]
     table = pd.DataFrame(agreements, columns=AGREEMENT_SCHEMA.names)
@@ -126,7 +124,7 @@ def compare_behaviour(*, rows: Sequence[VideoRow], releases: Sequence[Path], set
             "releases": [release.name for release in releases],
             "unit": {"kind": kind, "n": len(set(unit_of.values()))},
             "videos": len(usable),
-            "videos_left_out": sorted(row.video for row in rows if row not in usable),
+            "videos_left_out": sorted(left_out),
             "body_ends": None if ends is None else list(ends),
             "contact_body_lengths": settings.contact_body_lengths,
             "confidence": settings.confidence,
@@ -142,11 +140,24 @@ def _has_poses(folder: Path) -> bool:
     return status is not None and status[0].state in ("ok", "partial")
 
 
+def _ends(rows: Sequence[VideoRow], releases: Sequence[Path], chosen: tuple[str, str] | None) -> tuple[str, str] | None:
+    """Return the two ends of the body in all videos: as chosen, else as the first video says that shows them."""
+    for row in rows:
+        folders = [release / row.video for release in releases]
+        nodes = common_nodes(folders)
+        found = farthest_ends(folders[0], nodes) if chosen is None else chosen_ends(nodes, chosen)
+        if found is not None:
+            return found
+    return None
+
+
 def _of_video(
-    row: VideoRow, folders: Sequence[Path], nodes: tuple[str, ...], ends: tuple[str, str], settings: Settings
+    row: VideoRow, folders: Sequence[Path], ends: tuple[str, str] | None, settings: Settings
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the rows of one video for the tables of videos and of agreement, units left out."""
-    body = Body((nodes.index(ends[0]), nodes.index(ends[1])), settings.contact_body_lengths * usual_length_px(folders))
+    nodes = common_nodes(folders)
+    places = None if ends is None else (nodes.index(ends[0]), nodes.index(ends[1]))
+    body = Body(places, settings.contact_body_lengths * usual_length_px(folders))
     names = [folder.parent.name for folder in folders]
     means = {(name, one.name): Mean() for name in names for one in MEASURES}
     shared = {(*pair, one.name): Agreement() for pair in combinations(names, 2) for one in MEASURES}

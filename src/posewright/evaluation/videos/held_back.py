@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from posewright.config.project import SplitConfig
+from posewright.config.labels import SplitConfig
 from posewright.config.sheet import VideoRow
 from posewright.errors import InputError
 from posewright.labels.model import LabelSet, VideoRef

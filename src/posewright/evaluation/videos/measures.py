@@ -66,11 +66,11 @@ class Body:
     """What the measures need to know of the animals.
 
     Attributes:
-        ends: places of the two nodes that body length lies between.
-        contact_px: animals are in contact when nodes come nearer than this.
+        ends: places of the two nodes that body length lies between; None where no video tells them.
+        contact_px: animals are in contact when nodes come nearer than this; NaN where their length is not known.
     """
 
-    ends: tuple[int, int]
+    ends: tuple[int, int] | None
     contact_px: float
 
 
@@ -79,42 +79,55 @@ def measured(view: Stretch, body: Body) -> dict[str, Float]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # means of nothing are NaN, as they should be
         apart, near = _between_animals(view)
-        first, last = (view.points[:, :, end] for end in body.ends)
         several = view.counts >= 2
+        is_told = several & ~np.isnan(near) & ~np.isnan(body.contact_px)
         return {
-            "speed": np.nanmean(_speeds(view), axis=1) if view.scores.shape[1] else np.full(len(view.frames), np.nan),
+            "speed": _mean_of_animals(_speeds(view)),
             "distance": np.where(several, apart, np.nan),
-            "contact": np.where(several & ~np.isnan(near), near < body.contact_px, np.nan),
-            "length": np.nanmean(np.linalg.norm(first - last, axis=-1), axis=1)
-            if view.scores.shape[1]
-            else np.full(len(view.frames), np.nan),
+            "contact": np.where(is_told, near < body.contact_px, np.nan),
+            "length": _mean_of_animals(_lengths(view, body)),
         }
 
 
-def body_ends(folder: Path, nodes: tuple[str, ...], chosen: tuple[str, str] | None) -> tuple[str, str]:
-    """Return the two ends of the body: as chosen, else the nodes with the largest median distance in a video.
+def _mean_of_animals(values: Float) -> Float:
+    """Return the means of ``[frame animal]`` over animals; NaN where there is none."""
+    return np.asarray(np.nanmean(values, axis=1)) if values.shape[1] else np.full(len(values), np.nan)
+
+
+def _lengths(view: Stretch, body: Body) -> Float:
+    """Return ``[frame animal]`` the distance between the ends of the body."""
+    if body.ends is None:
+        return np.full(view.scores.shape, np.nan)
+    first, last = (view.points[:, :, end] for end in body.ends)
+    return np.asarray(np.linalg.norm(first - last, axis=-1))
+
+
+def chosen_ends(nodes: tuple[str, ...], chosen: tuple[str, str]) -> tuple[str, str]:
+    """Return the two ends of the body that the config chose.
 
     Raises:
-        InputError: a chosen node is unknown.
+        InputError: one of them is unknown.
     """
-    if chosen is not None:
-        for node in chosen:
-            if node not in nodes:
-                raise InputError(f"behaviour.body_ends: the releases know no node {node!r}; {nearest(node, nodes)}")
-        return chosen
+    for node in chosen:
+        if node not in nodes:
+            raise InputError(f"behaviour.body_ends: the releases know no node {node!r}; {nearest(node, nodes)}.")
+    return chosen
+
+
+def farthest_ends(folder: Path, nodes: tuple[str, ...]) -> tuple[str, str] | None:
+    """Return the nodes with the largest median distance in the first poses of a video; None where these do not tell."""
     chunk = next(pose_chunks(folder / POSES_NAME, _SAMPLE_ROWS), None)
-    if chunk is None or len(nodes) < 2:
-        return nodes[0], nodes[-1]
+    if chunk is None:
+        return None
     known = read_skeleton(folder / POSES_NAME).nodes
     points = np.asarray(chunk["points"], np.float64)
-
-    def length(pair: tuple[str, str]) -> float:
-        a, b = (points[:, known.index(node)] for node in pair)
-        distances = np.linalg.norm(a - b, axis=-1)
+    lengths: dict[tuple[str, str], float] = {}
+    for a, b in combinations(nodes, 2):
+        distances = np.linalg.norm(points[:, known.index(a)] - points[:, known.index(b)], axis=-1)
         distances = distances[~np.isnan(distances)]
-        return float(np.median(distances)) if len(distances) else -1.0
-
-    return max(combinations(nodes, 2), key=length)
+        if len(distances):
+            lengths[a, b] = float(np.median(distances))
+    return max(lengths, key=lambda pair: lengths[pair], default=None)
 
 
 def _speeds(view: Stretch) -> Float:

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from posewright.evaluation.oks import box_sides
 from posewright.evaluation.videos.intervals import Interval, Runs
+from posewright.evaluation.videos.stretches import Float, Rows
 from posewright.prediction.poses import FRAMES_NAME, POSES_NAME, frame_chunks, pose_chunks, read_skeleton
 
 BINS = 60  #: parts of the video in which scores and counts are told over time
@@ -26,7 +26,6 @@ JUMP_LENGTHS, JUMP_STEPS = 0.5, 20.0
 LOW_SCORE = 0.5  #: a frame's mean score below this part of the video's median is low
 REASONS = ("fewer animals", "more animals", "low score", "jump", "not decoded")
 
-Float = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 
@@ -146,33 +145,20 @@ class _Block:
 
 
 def _blocks(folder: Path, frames_at_once: int = 16384) -> Iterator[_Block]:
-    """Yield the video in blocks of frames, each with all poses of its frames; both tables are sorted by frame."""
+    """Yield the video in blocks of frames, each with all poses of its frames."""
     n_nodes = len(read_skeleton(folder / POSES_NAME).nodes)
-    poses = pose_chunks(folder / POSES_NAME, frames_at_once)
-    waiting: list[dict[str, Any]] = []
+    poses = Rows(pose_chunks(folder / POSES_NAME, frames_at_once))
     for chunk in frame_chunks(folder / FRAMES_NAME, frames_at_once):
-        last = int(chunk["frame"][-1])
-        while not waiting or not len(waiting[-1]["frame"]) or int(waiting[-1]["frame"][-1]) <= last:
-            following = next(poses, None)
-            if following is None:
-                break
-            waiting.append(following)
-        taken = [{name: column[: _upto(part, last)] for name, column in part.items()} for part in waiting]
-        waiting = [{name: column[_upto(part, last) :] for name, column in part.items()} for part in waiting[-1:]]
         frames = chunk["frame"].astype(np.int64)
-        row_frame = np.concatenate([np.zeros(0, np.int64), *(part["frame"] for part in taken)])
-        score = np.concatenate([np.zeros(0), *(part["instance_score"] for part in taken)])
+        own = poses.until(int(frames[-1]))
+        row_frame = np.asarray(own.get("frame", ()), np.int64)
         where = np.searchsorted(frames, row_frame)
         counts = np.bincount(where, minlength=len(frames))
         with np.errstate(invalid="ignore"):
-            scores = np.bincount(where, score, len(frames)) / counts
-        points = np.concatenate([np.zeros((0, n_nodes, 2)), *(part["points"] for part in taken)])
-        tracks = [track for part in taken for track in part["track"]]
+            scores = np.bincount(where, own.get("instance_score"), len(frames)) / counts
+        points = np.asarray(own.get("points", np.zeros((0, n_nodes, 2))), np.float64)
+        tracks = list(own.get("track", ()))
         yield _Block(frames, chunk["decoded"].astype(bool), counts, scores, row_frame, tracks, points)
-
-
-def _upto(part: dict[str, Any], last: int) -> int:
-    return int(np.searchsorted(part["frame"], last, side="right"))
 
 
 @dataclass(frozen=True)

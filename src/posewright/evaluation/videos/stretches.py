@@ -114,8 +114,8 @@ class _Reader:
     def __init__(self, folder: Path, nodes: Sequence[str]) -> None:
         known = read_skeleton(folder / POSES_NAME).nodes
         self._nodes = [known.index(node) for node in nodes]
-        self._frames = _Rows(frame_chunks(folder / FRAMES_NAME, STRETCH_FRAMES))
-        self._poses = _Rows(pose_chunks(folder / POSES_NAME, _ROWS))
+        self._frames = Rows(frame_chunks(folder / FRAMES_NAME, STRETCH_FRAMES))
+        self._poses = Rows(pose_chunks(folder / POSES_NAME, _ROWS))
         self._before: Stretch | None = None
 
     def until(self, last: int) -> Stretch:
@@ -150,8 +150,12 @@ class _Reader:
         )
 
 
-class _Rows:
-    """Rows of a table sorted by frame, handed out up to a frame."""
+class Rows:
+    """Rows of a published table, which is sorted by frame, handed out up to a frame: a chunk or two are in memory.
+
+    Args:
+        chunks: of the table, columns by name.
+    """
 
     def __init__(self, chunks: Iterator[dict[str, Any]]) -> None:
         self._chunks = chunks

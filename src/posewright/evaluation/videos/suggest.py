@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from posewright.config.project import SplitConfig
+from posewright.config.labels import SplitConfig
 from posewright.config.sheet import VideoRow
 from posewright.config.videos import SuggestConfig
 from posewright.evaluation.videos.candidates import Candidate, best_of_video, spread
@@ -141,7 +141,10 @@ def _text(facts: Mapping[str, Any], folder: Path) -> str:
     """Return what was done as sentences."""
     by = " and ".join(facts["releases"])
     if not facts["frames"]:
-        return f"No frame to suggest in {facts['videos']} videos predicted by {by}."
+        return (
+            f"No frame to suggest in {facts['videos']} videos predicted by {by}: each would be a test frame, lies "
+            "within suggest.apart_frames of a labelled one, looks like one, cannot be read, or leaves no doubt."
+        )
     n_videos = len({one["video"] for one in facts["frames"]})
     short = (
         f" Fewer than the {facts['asked']} asked for: no others are far enough apart and look different."
