@@ -3,8 +3,8 @@
     python bench/overhead.py [FOLDER]
 
 Films of eight frames go through an untrained, tiny release in the real workflow, at one and at twenty videos a batch.
-What a further video of a batch takes beyond decode, network and publishing has to stay below 0.3 s. Counts need
-``strace``. A few minutes on an idle machine.
+What a further video of a batch takes beyond decode, network and publishing has to stay below 0.3 s. Counts of file
+calls need ``strace``; Slurm commands are counted by ``make cluster``. About 4 minutes on an idle core.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from posewright.files import file_digest, read_json
 from posewright.prediction.release import make_release
 
 N_FRAMES = 8
-VIDEOS = {1: 6, 20: 20}  #: most videos of a batch -> videos of the project
+VIDEOS = {1: 3, 20: 20}  #: most videos of a batch -> videos of the project
+PATIENCE_S = 600.0  #: for each command; what takes longer has gone wrong
 CALLS = re.compile(r"\b(stat|lstat|newfstatat|statx|open|openat|access|faccessat2?)\(")
 
 
@@ -64,18 +65,21 @@ def make_project(folder: Path, bundle: Path, film: Path, per_batch: int, n_video
     (folder / "config" / "config.yaml").write_text(yaml.safe_dump(config))
 
 
+def run(command: list[str], folder: Path) -> None:
+    """Run a command in a folder, with what it said when it fails."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, check=False, capture_output=True, text=True, timeout=PATIENCE_S
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"{command[:3]} ended with {done.returncode}:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
+
+
 def snakemake(folder: Path, *words: str) -> tuple[float, float]:
     """Run the workflow; return wall and CPU seconds of the controller and all it starts."""
     before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "workflow" / "Snakefile"), "--cores", "1"]
-    subprocess.run(
-        [*command, *words, "--quiet"],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
-        check=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    run([*command, *words, "--quiet"], folder)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return time.monotonic() - begun, cpu_s
@@ -87,8 +91,13 @@ def of_jobs(folder: Path, stage: str) -> tuple[int, float, float]:
     for table in (folder / "benchmarks" / stage).rglob("*.tsv"):
         head, values = (line.split("\t") for line in table.read_text().splitlines()[:2])
         row = dict(zip(head, values, strict=True))
-        count, wall_s, cpu_s = count + 1, wall_s + float(row["s"]), cpu_s + float(row["cpu_time"] or 0)
+        count, wall_s, cpu_s = count + 1, wall_s + _seconds(row["s"]), cpu_s + _seconds(row["cpu_time"])
     return count, wall_s, cpu_s
+
+
+def _seconds(told: str) -> float:
+    """Return a figure of a benchmark; a job may be over before it is looked at."""
+    return 0.0 if told in ("", "-", "NA") else float(told)
 
 
 def per_video_seconds(folder: Path) -> list[float]:
@@ -104,8 +113,7 @@ def calls(folder: Path, *words: str) -> Counter[str]:
     """Count the file calls of a command and its children."""
     with tempfile.NamedTemporaryFile(suffix=".strace") as log:
         trace = ["strace", "-f", "-qq", "-e", "trace=%file", "-o", log.name]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-        subprocess.run([*trace, *words], cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
+        run([*trace, *words], folder)
         lines = Path(log.name).read_text(errors="replace").splitlines()
     found = [CALLS.search(line) for line in lines if str(folder) in line or '"results/' in line or '"work/' in line]
     return Counter("open" if match[1].startswith("open") else "stat" for match in found if match)
@@ -132,6 +140,7 @@ def predict_again(folder: Path, n_videos: int) -> list[str]:
 
 
 def main() -> None:
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp()).resolve()
     bundle, film = make_bundle(folder / "made")
     for per_batch, n_videos in VIDEOS.items():
@@ -151,6 +160,9 @@ def main() -> None:
             print(f"  a further video of a batch: median {further[len(further) // 2]:.3f} s, most {further[-1]:.3f} s")
         counts = count_files(project, n_videos)
         print("  files a video: " + ", ".join(f"{counts[place]:.1f} in {place}" for place in counts))
+    if shutil.which("strace") is None:
+        print("\nfile calls: NOT COUNTED, install strace")
+        return
     project = folder / "batches-of-20"
     few, many = (calls(project, *predict_again(project, count)) for count in (2, 12))
     print("\nfile calls in the project's folders, of one more video:")

@@ -20,7 +20,13 @@ def main() -> None:
     words.add_argument("--manifest", type=Path, required=True, help="JSON to write: where each video's product lies")
     given = words.parse_args()
     # Each video carries its own record in its status; this one tells of the last job that predicted for the release.
-    with recording(given.published / NAME, "predict_videos", inputs=[given.release], params=given.settings):
+    with recording(
+        given.published / NAME,
+        "predict_videos",
+        inputs=[given.release],
+        params=given.settings,
+        tries=given.manifest.with_suffix(".tries"),
+    ):
         predict_videos(
             release=given.release,
             videos=given.videos,

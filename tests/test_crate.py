@@ -32,7 +32,6 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (MODEL / "best.ckpt").write_bytes(b"weights")
     page = Path("results/flies/report/index.html")
     with recording(beside(page), "build_report", inputs=[MODEL]):
-        page.parent.mkdir()
         page.write_text("<html>")
     status = {"state": "ok", "provenance": read_json(MODEL / RECORD) | {"outputs": {}, "stage": "predict_videos"}}
     write_json(Path("results/flies/videos/r/v/status.json"), status)

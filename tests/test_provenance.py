@@ -24,7 +24,6 @@ def test_the_record_says_what_came_in_how_and_at_what_cost(tmp_path: Path, monke
     inputs = [tmp_path / "split", tmp_path / "sheet.tsv", tmp_path / "gone"]
     with recording(out / NAME, "train_model", inputs=inputs, params={"sigma": 2.5}, seed=3) as told:
         told.facts["hint"] = "warm"
-        out.mkdir()
         (out / "best.ckpt").write_bytes(b"weights")
         (out / ".half").write_bytes(b"")
     record = read_json(out / NAME)
@@ -86,6 +85,25 @@ def test_a_full_disk_hides_not_how_the_work_ended(tmp_path: Path) -> None:
         path.unlink()
         path.mkdir()  # what is written now fails as on a full disk
         raise KeyboardInterrupt
+
+
+def test_tries_that_failed_or_were_killed_count_until_one_ends_well(tmp_path: Path) -> None:
+    def attempt(params: str, end: str) -> int:
+        work = (
+            "import os, signal; from pathlib import Path; from posewright.provenance import recording\n"
+            f"with recording(Path({str(tmp_path / NAME)!r}), 'compare_methods', params={params!r}): {end}"
+        )
+        return subprocess.run([sys.executable, "-c", work], check=False, capture_output=True).returncode
+
+    assert attempt("other", "raise OSError") == 1
+    assert attempt("these", "os.kill(os.getpid(), signal.SIGKILL)") == -9
+    assert attempt("these", "raise OSError") == 1
+    assert attempt("these", "pass") == 0
+    record = read_json(tmp_path / NAME)
+    assert (record["attempts"], record["untold"]) == (3, 1)
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+    assert attempt("these", "pass") == 0
+    assert read_json(tmp_path / NAME)["attempts"] == 1
 
 
 def test_a_large_file_is_told_by_size_begin_middle_and_end(tmp_path: Path) -> None:

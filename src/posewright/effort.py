@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,29 +47,47 @@ class Stopwatch:
         self._cpu_s = 0.0 if of_process else cpu_seconds()
 
     def effort(self) -> Effort:
-        """Return what was spent so far. Slurm says how often it started this job again; each of that was a try."""
-        restarts = int(os.environ.get("SLURM_RESTART_COUNT") or 0)
+        """Return what was spent so far."""
         return Effort(
             started=self.started,
             wall_s=time.time() - self.started,
             cpu_s=cpu_seconds() - self._cpu_s,
             peak_memory_mb=peak_memory_mb(),
-            attempts=1 + restarts,
-            untold=restarts,
         )
 
 
-class Journal:
-    """The tries at one piece of work, told line by line in a file of its work folder, which outlives each of them."""
+def together(efforts: Sequence[Effort]) -> Effort:
+    """Return what several pieces of one work cost; of each its first try belongs to the first try of all."""
+    return Effort(
+        started=min(one.started for one in efforts),
+        wall_s=sum(one.wall_s for one in efforts),
+        cpu_s=sum(one.cpu_s for one in efforts),
+        peak_memory_mb=max(one.peak_memory_mb for one in efforts),
+        attempts=1 + sum(one.attempts - 1 for one in efforts),
+        resumes=sum(one.resumes for one in efforts),
+        untold=sum(one.untold for one in efforts),
+    )
 
-    def __init__(self, path: Path) -> None:
+
+class Journal:
+    """The tries at one piece of work, told line by line in a file that outlives each of them.
+
+    It does not matter who began a try: Slurm after a time limit or a lost node, Snakemake's retries, or a later run.
+
+    Args:
+        path: of the file.
+        work: what is worked on, where the file does not tell by its place; tries at anything else do not count.
+    """
+
+    def __init__(self, path: Path, work: str = "") -> None:
         self._path = path
+        self._work = work
 
     @contextmanager
-    def attempt(self, *, resumes: bool) -> Iterator[None]:
+    def attempt(self, *, resumes: bool, watch: Stopwatch | None = None) -> Iterator[None]:
         """Tell of one try: when it begins, and what it cost when it ends in any way but by SIGKILL."""
-        watch, name = Stopwatch(), uuid.uuid4().hex[:8]
-        self._append({"attempt": name, "started": watch.started, "resumes": resumes})
+        watch, name = watch or Stopwatch(), uuid.uuid4().hex[:8]
+        self._append({"attempt": name, "work": self._work, "started": watch.started, "resumes": resumes})
         try:
             yield
         finally:
@@ -88,7 +105,7 @@ class Journal:
                 tries.setdefault(told["attempt"], {}).update(told)
             except (ValueError, KeyError, TypeError):
                 continue  # the disk was full in the middle of a line: that try is untold
-        begun = [one for one in tries.values() if "started" in one]
+        begun = [one for one in tries.values() if "started" in one and one.get("work", "") == self._work]
         ended = [one for one in begun if "wall_s" in one]
         if not begun:
             return None
@@ -101,6 +118,10 @@ class Journal:
             resumes=sum(one["resumes"] for one in begun),
             untold=len(begun) - len(ended),
         )
+
+    def forget(self) -> None:
+        """Remove the file: the work is done."""
+        self._path.unlink(missing_ok=True)
 
     def _append(self, line: dict[str, Any]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -19,8 +19,8 @@ from typing import Any
 
 from posewright.config.stages import STAGE_VERSION
 from posewright.discretion import publishable
-from posewright.effort import Effort, Stopwatch
-from posewright.files import file_digest, read_json, write_json
+from posewright.effort import Effort, Journal, Stopwatch
+from posewright.files import digest_of, file_digest, read_json, write_json
 from posewright.labels.digest import labels_digest
 from posewright.modules import loaded_modules
 from posewright.runs import RUN_VARIABLE
@@ -90,6 +90,7 @@ def recording(
     labels: Iterable[Path] = (),
     params: Any = None,
     seed: int | None = None,
+    tries: Path | None = None,
 ) -> Iterator[Record]:
     """Do the work of a stage inside this; when it ends well, its record is written.
 
@@ -100,6 +101,7 @@ def recording(
         labels: label files it is made of.
         params: the settings that determine the result, JSON-able.
         seed: of the run, None where chance plays no part.
+        tries: file that counts the tries until one ends well; by default hidden beside the record.
 
     Yields:
         The record, for facts of the stage's own.
@@ -110,8 +112,13 @@ def recording(
     path.unlink(missing_ok=True)  # it tells of what is about to be replaced
     told = {**digests(inputs), **{path.as_posix(): f"content:{labels_digest(path)}" for path in labels}}
     record = Record(stage, told, params, seed, watch=Stopwatch(of_process=True))
-    yield record
+    work = digest_of([stage, STAGE_VERSION.get(stage), told, params, seed])
+    journal = Journal(tries or path.with_name(f".{path.name}.tries"), work)
+    with journal.attempt(resumes=False, watch=record.watch):
+        yield record
+    record.effort = record.effort or journal.total()
     write_json(path, record.to_json(recorded_files(path)))
+    journal.forget()
 
 
 def beside(file: Path) -> Path:

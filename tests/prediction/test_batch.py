@@ -238,6 +238,10 @@ def test_a_fault_of_the_machine_leaves_what_was_finished(project: Project, rows:
     assert len(list((project.work / "products").iterdir())) == 1
     project.estimator = good
     assert project.predict(rows) == {"a": "kept", "b": "predicted"}
+    tries = {name: read_json(project.product(name) / "status.json") for name in ("a", "b")}
+    assert {name: status["attempts"] for name, status in tries.items()} == {"a": 1, "b": 2}
+    told = tries["b"]["provenance"]
+    assert (told["attempts"], told["resumes"], told["untold"]) == (2, 1, 0)
 
 
 def test_only_the_kept_files_are_made_and_published(project: Project, rows: list[dict[str, Any]]) -> None:
@@ -309,6 +313,9 @@ def test_chunks_over_jobs_leave_nothing_to_compute_for_the_one_that_joins(
     assert project.predict([row], chunk_frames=20) == {"long": "predicted"}
     assert files_of(project.product("long")) == expected
     assert read_status(project.product("long") / "status.json") == status
+    told = read_json(project.product("long") / "status.json")["provenance"]
+    assert (told["attempts"], told["resumes"]) == (1, 0)
+    assert told["wall_s"] > told["timings"]["seconds"]  # chunks are part of what it cost
     assert not list((project.work / "pieces").iterdir())
     assert project.publish("long").returncode == 0
     assert project.predict([{**row, "chunk": [1, 3]}], chunk_frames=20) == {"long": "kept"}

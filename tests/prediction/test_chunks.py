@@ -82,6 +82,19 @@ def variable_rate(film: Path, path: Path) -> Path:
     return path
 
 
+def closed_groups(film: Path, path: Path) -> Path:
+    """Write the film in groups of four, which need none of the others."""
+    run("-i", str(film), "-c:v", "libx264", "-g", "4", "-bf", "2", str(path))
+    return path
+
+
+def open_groups(film: Path, path: Path) -> Path:
+    """Write the film in groups that begin with pictures made of the group before."""
+    parameters = "open-gop=1:keyint=6:min-keyint=1:bframes=3:b-pyramid=normal:scenecut=0"
+    run("-i", str(film), "-c:v", "libx264", "-x264-params", parameters, str(path))
+    return path
+
+
 def truncated(film: Path, path: Path) -> Path:
     """Write the first part of the film's bytes."""
     content = film.read_bytes()
@@ -106,7 +119,7 @@ def as_it_is(film: Path, path: Path) -> Path:
     return film
 
 
-@pytest.mark.parametrize("make", [as_it_is, variable_rate, truncated, damaged, missing])
+@pytest.mark.parametrize("make", [as_it_is, variable_rate, closed_groups, open_groups, truncated, damaged, missing])
 @pytest.mark.parametrize(("chunk_frames", "count"), [(8, 8), (17, 3), (13, 9)])
 def test_chunks_in_any_order_give_what_one_run_gives(
     film: Path, tmp_path: Path, make: Callable[[Path, Path], Path], chunk_frames: int, count: int

@@ -19,7 +19,7 @@ import pytest
 import torch
 
 from posewright.config.data import Augmentation, Geometric, Intensity
-from posewright.config.project import SplitConfig
+from posewright.config.labels import SplitConfig
 from posewright.config.recipe import load_recipe
 from posewright.config.sheet import VideoRow
 from posewright.config.stages import STAGE_VERSION

@@ -122,7 +122,7 @@ def test_what_the_workflow_takes_from_the_package_imports_nothing_heavy(tmp_path
         ({"seeds": "many"}, "seeds"),
         ({"predict": {"releases": ["dev-topdwon"]}}, "did you mean 'dev-topdown'"),
         ({"datasets": {"flies": {"labels": ["lables.slp"]}}}, "lables.slp does not exist"),
-        ({"predict": {"dtype": "bfloat16"}}, "not available yet"),
+        ({"predict": {"dtype": "bfloat16"}}, "float32"),
     ],
 )
 def test_a_slip_in_the_config_is_a_sentence(fresh: Project, change: dict[str, object], sentence: str) -> None:

@@ -51,8 +51,8 @@ class PredictConfig(Section):
     """Videos longer than that, by the sheet's `stop` or `duration_s`, are cut over several jobs; null: never."""
     backend: Literal["auto", "torch", "openvino"] = "auto"
     """What runs the network; chosen once per release."""
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    """Number type of the network; chosen once per release."""
+    dtype: Literal["float32"] = "float32"
+    """Number type of the network, which a release keeps; there is one, for a method is scored with the same."""
     peak_threshold: Annotated[float, Field(ge=0.0, le=1.0)] | Literal["auto"] = "auto"
     """Smallest map value that counts as a node; auto: tuned per method on validation frames, see `compare.tuning`."""
     tracker: TrackerConfig | None = TrackerConfig()

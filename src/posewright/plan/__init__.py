@@ -15,7 +15,6 @@ from typing import Any
 
 from posewright.config.project import ProjectConfig, load_project
 from posewright.config.recipe import load_recipe
-from posewright.errors import InputError
 from posewright.labels.digest import labels_digest
 from posewright.layout import read_rows
 from posewright.plan.labels import LabelPlan
@@ -62,7 +61,6 @@ class Plan:
     def load(cls, config: Mapping[str, Any]) -> Plan:
         """Read the config and everything it names; faults are `InputError`."""
         project = load_project(config)
-        _refuse_unavailable(project)
         rows = read_rows(Path(project.videos), list(project.datasets)) if project.videos else []
         cache = Path(project.work_dir) / "digests.json"
         digests = {
@@ -77,9 +75,3 @@ class Plan:
         plan.videos.refuse_missing()
         _ = plan.methods.first_weights  # models that are not there stop the run now
         return plan
-
-
-def _refuse_unavailable(project: ProjectConfig) -> None:
-    """Refuse what the config can say and this version cannot do, rather than to ignore it."""
-    if project.predict.dtype != "float32":
-        raise InputError(f"predict.dtype {project.predict.dtype} is not available yet in this version; say float32.")

@@ -18,6 +18,7 @@ from typing import Any
 from posewright.config.stages import STAGE_VERSION
 from posewright.deadline import Deadline
 from posewright.discretion import publishable
+from posewright.effort import Journal, together
 from posewright.files import digest_of, write_json
 from posewright.lease import Lease
 from posewright.prediction.contracts import Estimator, Tracker
@@ -32,6 +33,7 @@ from posewright.provenance import Record, sampled_digest
 
 SCHEMA = 1
 _KEEP = ("poses", "frames", "slp")
+_TRIES = ".tries.jsonl"  #: files that count the tries at a video and its chunks, beside its pieces
 _REFIT_NOTE = "the release learnt from all labels and is not itself evaluated; its method's scores are of another model"
 
 MakeTracker = Callable[[VideoTask, Mapping[str, Any] | None], Tracker | None]
@@ -140,8 +142,9 @@ class _Batch:
         found = product.status() or product.published(self._published / task.video)
         if found is not None and found.state != "failed":
             return {"how": "kept"}
-        leave = partial(self._leave_if_out_of_time, task)
-        predict_chunk(task, self._opened(), self._cut, self._pieces / product.key, chunk, leave)
+        leave, pieces = partial(self._leave_if_out_of_time, task), self._pieces / product.key
+        with Journal(pieces / f"chunk{chunk.number}{_TRIES}").attempt(resumes=False):
+            predict_chunk(task, self._opened(), self._cut, pieces, chunk, leave)
         return {"how": f"predicted chunk {chunk.number + 1} of {chunk.count}"}
 
     def _product(self, task: VideoTask) -> Product:
@@ -158,9 +161,9 @@ class _Batch:
             return adopted, {"how": "adopted"}
         self._tried.add(product.key)
         earlier = status or _published_status(published, product.key)
-        return self._predict(task, product, 1 + (earlier.attempts if earlier else 0))
+        return self._predict(task, product, earlier.attempts if earlier else 0)
 
-    def _predict(self, task: VideoTask, product: Product, attempts: int) -> tuple[Status, dict[str, Any]]:
+    def _predict(self, task: VideoTask, product: Product, earlier: int) -> tuple[Status, dict[str, Any]]:
         pieces = self._pieces / product.key
         inputs = {self._release.bundle.name: f"content:{self._release.digest}"}
         record = Record(
@@ -168,7 +171,10 @@ class _Batch:
             {**inputs, task.path: sampled_digest(Path(task.path))},
             {"video": task.science(), "settings": dict(self._settings)},
         )
-        with product.filling() as folder:
+        before = [total for path in pieces.glob(f"*{_TRIES}") if (total := Journal(path).total())]
+        journal = Journal(pieces / f"video{_TRIES}")
+        begun = journal.total()
+        with journal.attempt(resumes=begun is not None), product.filling() as folder:
             status, timings = predict_video(
                 task,
                 self._opened(),
@@ -185,7 +191,10 @@ class _Batch:
                 if path.name not in product.files:
                     path.unlink()
             record.facts["timings"] = timings
-            record.effort = replace(record.watch.effort(), attempts=attempts, untold=0)
+            spent = together([*before, record.watch.effort()])
+            attempts = earlier + spent.attempts + (begun is not None)
+            resumes = spent.resumes + (begun is not None)
+            record.effort = replace(spent, attempts=attempts, resumes=resumes)
             provenance = record.to_json(sorted(folder.iterdir()), modules=False)
             write_status(folder / STATUS_NAME, status.told(attempts, provenance), product.key)
         shutil.rmtree(pieces, ignore_errors=True)

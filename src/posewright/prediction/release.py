@@ -111,7 +111,7 @@ def _release(value: Mapping[str, Any], bundle: Path, sha256: str) -> Release:
             f"What {str(bundle)!r} says of itself cannot be read ({fault!r}); use the version of Posewright that wrote "
             "it, or get it again from where it came."
         ) from None
-    if release.backend not in ("torch", "openvino") or release.dtype not in ("float32", "bfloat16", "float16"):
+    if release.backend not in ("torch", "openvino") or release.dtype != "float32":
         raise InputError(
             f"{str(bundle)!r} runs with {release.backend!r} in {release.dtype!r}, which this version does not know; "
             "use the version of Posewright that wrote it."

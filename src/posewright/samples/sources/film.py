@@ -1,4 +1,4 @@
-"""Films: whatever FFmpeg decodes, read from the beginning and never sought in.
+"""Films: whatever FFmpeg decodes, read from the beginning and never sought in, but for `Film.glimpses`.
 
 Frame numbers therefore do not depend on an index being right. A frame number counts *pictures the file holds*, also
 those that are damaged: a lost one takes its number and has no image.
@@ -6,7 +6,6 @@ those that are damaged: a lost one takes its number and has no image.
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,17 +16,19 @@ from typing import Any
 import av
 import cv2
 import numpy as np
-from av.format import Flags
 from av.stream import Disposition
 from numpy.typing import NDArray
 
 from posewright.samples.sources.base import Frame, VideoFault, VideoInfo, is_gray, reencode_command, require_file
+from posewright.samples.sources.pictures import (
+    Unproven,
+    all_pictures,
+    has_no_stamps,
+    is_machine_fault,
+    sure_pictures,
+)
 from posewright.shapes import Size
 
-#: Containers whose packets carry reliable presentation stamps, one packet a picture: losses can be counted there.
-_STAMPED_FORMATS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
-#: Codecs that hide reference pictures in packets of their own: a packet without a picture is no loss there.
-_HIDDEN_PICTURES = frozenset({"vp8"})
 #: Only local files: a playlist that calls itself .mp4 must not reach out to the network.
 _OPEN_OPTIONS = {"protocol_whitelist": "file"}
 #: Demuxers that accept plain text as pictures of a terminal.
@@ -52,7 +53,7 @@ class Film:
             tells_time = _tells_time(container, self.path)
             fps = float(stream.average_rate or stream.guessed_rate or 0) if tells_time else 0.0
             duration_s = _duration_s(container, stream) if tells_time else 0.0
-            for picture, _pts in _pictures(container, stream):
+            for picture, _pts in all_pictures(container, stream):
                 if picture is not None:
                     image = _bgr(picture, picture.width, picture.height)
                     channels = 1 if is_gray(image) else 3
@@ -61,12 +62,28 @@ class Film:
         raise VideoFault("no_frames", f"{str(self.path)!r} holds no frame that can be decoded")
 
     def frames(self, start: int = 0, stop: int | None = None, only: Container[int] | None = None) -> Iterator[Frame]:
-        """Yield frames in order; those before ``start`` are decoded and passed over, not converted."""
+        """Yield frames in order; those before ``start`` are only counted where that is safe.
+
+        A film that is damaged is decoded in one thread from its beginning: what the decoder makes of damage otherwise
+        depends on how many threads there are, which of them was faster, and where it began.
+        """
+        begin = start
+        try:
+            for frame in self._frames(start, stop, only, is_sure=True):
+                yield frame
+                begin = frame.index + 1
+        except Unproven:
+            yield from self._frames(begin, stop, only, is_sure=False)
+
+    def _frames(self, start: int, stop: int | None, only: Container[int] | None, is_sure: bool) -> Iterator[Frame]:
+        """Yield the frames that are sure, or all of them."""
         with _opened(self.path) as (container, stream):
+            stream.thread_count = 0 if is_sure else 1
+            pictures = sure_pictures(container, stream, start) if is_sure else all_pictures(container, stream)
             clock = _Clock(stream, _tells_time(container, self.path), _orders_stamps(container, stream))
             size: tuple[int, int] | None = None
             gray = False
-            for index, (picture, pts) in enumerate(_pictures(container, stream)):
+            for index, (picture, pts) in enumerate(pictures):
                 if stop is not None and index >= stop:
                     return
                 if size is None and picture is not None:
@@ -97,7 +114,7 @@ class Film:
             if _open_options(self.path).get("seekable") == "0":
                 return None
             clock, found, gray = _Clock(stream, True, True), {}, False
-            for index, (picture, pts) in enumerate(_pictures(container, stream)):
+            for index, (picture, pts) in enumerate(all_pictures(container, stream)):
                 clock.time_s(index, pts)
                 if picture is not None:
                     size = (picture.width, picture.height)
@@ -112,10 +129,10 @@ class Film:
                 try:
                     container.seek(wanted, stream=stream)
                 except av.error.FFmpegError as error:
-                    if _is_machine_fault(error):
+                    if is_machine_fault(error):
                         raise
                     continue
-                for picture, pts in _pictures(container, stream):
+                for picture, pts in all_pictures(container, stream):
                     if pts is None or pts >= wanted:
                         if picture is not None and pts == wanted:
                             found[frame] = _shown(_bgr(picture, *size), gray)
@@ -157,7 +174,7 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
         # an absolute path is never read as a protocol ("concat:...") or an option ("-i")
         container = av.open(str(path.absolute()), options=_open_options(path), metadata_errors="replace")
     except av.error.FFmpegError as error:
-        if _is_machine_fault(error):
+        if is_machine_fault(error):
             raise
         message = f"{str(path)!r} is not a video that can be read ({error.strerror}); {otherwise}"
         raise VideoFault("not_a_video", message) from error
@@ -181,17 +198,12 @@ def _open_options(path: Path) -> dict[str, str]:
     return {**_OPEN_OPTIONS, "seekable": "0"} if is_avi else dict(_OPEN_OPTIONS)
 
 
-def _is_machine_fault(error: BaseException) -> bool:
-    """Return whether the machine failed (disk, memory), rather than the file's content."""
-    return isinstance(error, OSError | MemoryError) and not isinstance(error, EOFError)
-
-
 def _tells_time(container: Any, path: Path) -> bool:
     """Return whether the file knows when its frames were: raw streams do not, nor does an AVI whose rate is 0.
 
     FFmpeg makes up 25 frames per second for both.
     """
-    if _has_no_stamps(container):
+    if has_no_stamps(container):
         return False
     return container.format.name != "avi" or _avi_rate_is_set(path)
 
@@ -199,10 +211,6 @@ def _tells_time(container: Any, path: Path) -> bool:
 def _orders_stamps(container: Any, stream: Any) -> bool:
     """Return whether stamps belong to pictures: an AVI numbers its packets, which B-frames bring out of order."""
     return container.format.name != "avi" or not stream.codec_context.has_b_frames
-
-
-def _has_no_stamps(container: Any) -> bool:
-    return bool(container.format.flags & Flags.no_timestamps.value)
 
 
 def _avi_rate_is_set(path: Path) -> bool:
@@ -214,58 +222,6 @@ def _avi_rate_is_set(path: Path) -> bool:
     if stream < 0 or all(int.from_bytes(number, "little") for number in scale_and_rate):
         return True
     return main >= 0 and int.from_bytes(head[main + 8 : main + 12], "little") > 0
-
-
-def _pictures(container: Any, stream: Any) -> Iterator[tuple[Any | None, int | None]]:
-    """Yield (picture, time stamp) in the order of presentation, with None for each picture that was lost.
-
-    Pictures leave the decoder in the order of their time stamps. A packet whose stamp is passed over has therefore lost
-    its picture. Where stamps are missing or made up, losses are not counted; where every picture stands for itself, no
-    container can have put them in another order.
-    """
-    waiting: list[int] = []  # a heap: stamps of the packets whose pictures have not come out yet
-    codec = stream.codec_context.codec
-    stamped = container.format.name in _STAMPED_FORMATS or (codec.intra_only and not _has_no_stamps(container))
-    counts_losses = stamped and codec.name not in _HIDDEN_PICTURES
-    for packet in _packets(container, stream):
-        if counts_losses and packet is not None and packet.pts is not None and not packet.is_discard:
-            heapq.heappush(waiting, packet.pts)
-        for picture in _decoded(stream, packet):
-            if picture.pts is not None:
-                while waiting and waiting[0] < picture.pts:
-                    yield None, heapq.heappop(waiting)
-                if waiting and waiting[0] == picture.pts:
-                    heapq.heappop(waiting)
-            # a damaged picture comes out patched up from its neighbours: no measurement, so it counts as lost
-            yield None if picture.is_corrupt else picture, picture.pts
-    while waiting:
-        yield None, heapq.heappop(waiting)
-
-
-def _packets(container: Any, stream: Any) -> Iterator[Any | None]:
-    """Yield packets until the file ends or its content breaks off, then None, which flushes the decoder."""
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets, None)
-        except av.error.FFmpegError as error:
-            if _is_machine_fault(error):
-                raise
-            packet = None
-        if packet is None or packet.size:  # at a regular end PyAV adds an empty packet of its own
-            yield packet
-        if packet is None:
-            return
-
-
-def _decoded(stream: Any, packet: Any | None) -> list[Any]:
-    """Return the pictures that come out when a packet goes in; none where the packet is damaged."""
-    try:
-        return list(stream.codec_context.decode(packet))
-    except av.error.FFmpegError as error:
-        if _is_machine_fault(error):
-            raise
-        return []
 
 
 def _bgr(picture: Any, width: int, height: int) -> NDArray[np.uint8]:
