@@ -19,7 +19,6 @@ rule choose_checkpoint:
             "training_config.yaml",
             "training_log.csv",
             "curves.png",
-            "provenance.json",
         ),
     log:
         "logs/choose_checkpoint/{dataset}/{method}/{recipe}/fold{fold}_seed{seed}.log",
