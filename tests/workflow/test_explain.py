@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from posewright.config.stages import STAGE_VERSION
 from posewright.dry_run import PlannedJob, planned_jobs
 from posewright.explain import explain, told
 from posewright.files import write_json
@@ -65,10 +66,12 @@ def test_a_raised_version_is_announced_before_it_runs(
     package = tmp_path / "src" / "posewright"
     shutil.copytree(ROOT / "src" / "posewright", package)
     stages = package / "config" / "stages.py"
-    stages.write_text(stages.read_text().replace('"train_model": 1', '"train_model": 2'))
+    version = STAGE_VERSION["train_model"]
+    stages.write_text(stages.read_text().replace(f'"train_model": {version}', f'"train_model": {version + 1}'))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "src"))
     lines = said(finished, monkeypatch, capsys).splitlines()
-    assert lines[0] == "NEW VERSION: train_model: stage version rose from 1 to 2, so its results are made again"
+    rose = f"stage version rose from {version} to {version + 1}"
+    assert lines[0] == f"NEW VERSION: train_model: {rose}, so its results are made again"
     assert "train_model: 3 jobs" in lines
     assert not any(line.startswith(("split_labels", "store_frames", "check_inputs")) for line in lines)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import sleap_io
 import yaml
 
+from posewright.config.stages import STAGE_VERSION
 from posewright.files import file_digest
 
 from .tiny_project import ROOT, Project, write_label_file
@@ -120,7 +121,8 @@ def test_a_stage_version_redoes_that_stage_and_what_depends_on_it(finished: Proj
     finished.run()
     raised = another_package(finished, tmp_path / "src")
     stages = tmp_path / "src/posewright/config/stages.py"
-    stages.write_text(stages.read_text().replace('"train_model": 1', '"train_model": 2'))
+    version = STAGE_VERSION["train_model"]
+    stages.write_text(stages.read_text().replace(f'"train_model": {version}', f'"train_model": {version + 1}'))
     jobs = raised.dry_run().jobs
     assert len([job for job in jobs if job.startswith("train_model")]) == 3
     assert set(jobs) >= AFTER_TOPDOWN
