@@ -16,16 +16,9 @@ from posewright.training.refit import Refit
 from posewright.training.train import train_model
 
 from .processes import assert_same_training
-from .small import make_small_data, one_thread, small_recipe, train
+from .small import one_thread, small_recipe, train
 
 RECIPE = small_recipe("single_instance", max_epochs=9, train_steps_per_epoch=3, optimizer={"lr": 5e-3})
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    make_small_data(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -19,16 +19,9 @@ from posewright.prediction.release import make_release, read_release
 from posewright.training.refit import Refit, all_labels
 from posewright.training.train import train_model
 
-from .small import make_small_data, one_thread, small_recipe, train
+from .small import one_thread, small_recipe, train
 
 PLATEAU = {"reduce_lr_on_plateau": {"factor": 0.5, "patience": 0, "threshold": 0.5, "cooldown": 0, "min_lr": 0.0}}
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    make_small_data(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")

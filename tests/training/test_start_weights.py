@@ -17,14 +17,7 @@ from posewright.shapes import HeadSpec
 from posewright.training.start_weights import load_first_weights
 
 from .processes import weights
-from .small import CONVNEXT, SWINT, UNET, make_small_data, small_recipe, train
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    make_small_data(folder)
-    return folder
+from .small import CONVNEXT, SWINT, UNET, small_recipe, train
 
 
 @pytest.fixture(scope="module")
