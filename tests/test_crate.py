@@ -56,6 +56,12 @@ def graph(results: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
+def test_results_of_all_datasets_are_no_crate(results: Path) -> None:
+    with pytest.raises(InputError, match=r"holds the results of flies, .*posewright crate results/flies"):
+        write_crate(results.parent)
+    assert not (results.parent / NAME).exists()
+
+
 def test_every_file_is_part_of_it_with_size_and_digest(results: Path) -> None:
     assert write_crate(results) == []
     known = graph(results)

@@ -33,6 +33,7 @@ _KINDS = {
     ".posewright": "application/zip",
 }
 _WORKFLOW = "#posewright"
+_OF_DATASET = ("check.json", "split", "videos")  #: one of them is there as soon as a dataset has results
 
 Entity = dict[str, Any]
 
@@ -62,8 +63,14 @@ def write_crate(results: Path) -> list[str]:
     """Describe ``results/<dataset>`` as an RO-Crate; return the files that are not what their record says.
 
     Raises:
-        InputError: there are no results.
+        InputError: there are no results, or those of whole datasets lie below.
     """
+    datasets = [path.name for path in sorted(results.glob("*")) if any((path / part).exists() for part in _OF_DATASET)]
+    if datasets and not any((results / part).exists() for part in _OF_DATASET):
+        raise InputError(
+            f"{results} holds the results of {', '.join(datasets)}, and a crate describes those of one dataset; name "
+            f"them one by one, as in: posewright crate {' '.join((results / name).as_posix() for name in datasets)}"
+        )
     files = sorted(path for path in results.rglob("*") if path.is_file() and path.name != NAME)
     files = [path for path in files if not any(part.startswith(".") for part in path.relative_to(results).parts)]
     if not files:

@@ -101,8 +101,22 @@ def test_videos_without_poses_are_named_and_left_out(tmp_path: Path) -> None:
         rows=rows, releases=[tmp_path / "fast", tmp_path / "slow"], settings=AS_USUAL, out=tmp_path / "out"
     )
     summary = read_json(tmp_path / "out" / "summary.json")
-    assert summary["videos_left_out"] == ["broken"]
+    assert summary["videos_left_out"] == {"broken": "without poses of every release"}
     assert summary["sentences"] == []
+
+
+def test_a_video_whose_releases_know_other_nodes_is_left_out_and_the_rest_compared(tmp_path: Path) -> None:
+    mouse, fly = tmp_path / "mouse", tmp_path / "fly"
+    for release in (mouse, fly):
+        publish(release / "same", walkers, 12)
+    publish(mouse / "other", walkers, 12)
+    publish(fly / "other", lambda frame: walkers(frame)[:, :1], 12, skeleton=Skeleton(("wing",)))
+    rows = [VideoRow("same", "s.mp4"), VideoRow("other", "o.mp4")]
+    compare_behaviour(rows=rows, releases=[mouse, fly], settings=AS_USUAL, out=tmp_path / "out")
+    summary = read_json(tmp_path / "out" / "summary.json")
+    assert summary["videos_left_out"] == {"other": "its releases know no common node, so they are no pair"}
+    assert summary["videos"] == 1
+    assert summary["sentences"]
 
 
 def test_the_ends_of_the_body_come_from_the_first_video_with_animals(tmp_path: Path) -> None:

@@ -89,6 +89,9 @@ def test_the_objective_follows_the_metric_that_decides() -> None:
     assert objective(primary="pck_3px") == "pck_3px"
     assert objective(primary="oks") == "pck_5px"
     assert objective(primary="pck_3px", tuning={"objective": "f1_4px"}) == "f1_4px"
+    for wrong in ("pck5", "f1_0px", "oks", "f1_5px\n"):
+        with pytest.raises(InputError, match="known are auto, and pck_<k>px and f1_<k>px"):
+            objective(tuning={"objective": wrong})
 
 
 def test_where_nothing_differs_the_defaults_stay(make_truth: Any, make_poses: Any) -> None:

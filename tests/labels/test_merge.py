@@ -137,6 +137,15 @@ def test_a_correction_takes_the_place_of_what_it_corrects(tmp_path: Path) -> Non
     assert "frame 3 of v.mp4, the animal at (56, 53): nodes moved by up to 2.2 px" in "\n".join(merged.lines())
 
 
+def test_an_animal_that_two_files_correct_is_counted_once(tmp_path: Path) -> None:
+    ours = write(tmp_path / "a.slp", {("v.mp4", 3): [(50, 50, None), (150, 50, None)]})
+    theirs = [write(tmp_path / f"{x}.slp", {("v.mp4", 3): [(x, 51, None), (x + 200, 50, None)]}) for x in (52, 54)]
+    out, merged = merge(ours, *theirs)
+    assert content(out) == {("v.mp4", 3): [(150, 50, None), (254, 50, None), (54, 51, None)]}
+    assert [merged.counts[name] for name in ("kept", "corrected", "added", "equal")] == [1, 1, 1, 0]
+    assert len(merged.corrections) == 3
+
+
 def test_predictions_give_way_and_what_labels_were_made_of_stays(tmp_path: Path) -> None:
     key, other = ("v.mp4", 3), ("v.mp4", 9)
     old = {key: [(50, 50, None), (150, 50, None)], other: [(10, 10, None)]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from posewright.config.data import Count, Positive
 from posewright.config.sections import Section
@@ -27,6 +27,7 @@ OTHER_METRICS = (
     "miss_share",
 )
 _PCK = re.compile(r"pck_[1-9]\d*px")
+_OBJECTIVE = re.compile(r"(pck|f1)_[1-9]\d*px")
 
 Threshold = Annotated[float, Field(ge=0.0, le=1.0)]
 Percents = Annotated[tuple[Annotated[int, Field(ge=1, le=99, strict=True)], ...], Field(strict=False, min_length=1)]
@@ -36,7 +37,7 @@ Seeds = Annotated[tuple[Annotated[int, Field(ge=0, strict=True)], ...], Field(st
 class TuningConfig(Section):
     """How each method's thresholds are chosen on validation frames, where `predict.peak_threshold` is auto."""
 
-    objective: Annotated[str, Field(pattern=r"^(auto|(pck|f1)_[1-9]\d*px)$")] = "auto"
+    objective: str = "auto"
     """What the chosen pair makes greatest. `pck_<k>px`: body parts found nearer than k px, less those invented where
     there is none, of those shown. `f1_<k>px`: F1 of body parts found nearer than k px; it drops inexact ones, too.
     auto: the first with the k of `primary`, else `pck_5px`."""
@@ -53,6 +54,13 @@ class TuningConfig(Section):
     """Peak thresholds that are tried."""
     instance_grid: Annotated[tuple[Threshold, ...], Field(strict=False, min_length=1)] = (0.0, 0.1, 0.2, 0.3, 0.4)
     """Least instance scores that are tried with each of them; `[0]` keeps every instance."""
+
+    @field_validator("objective")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value != "auto" and not _OBJECTIVE.fullmatch(value):
+            raise ValueError("there is no such objective; known are auto, and pck_<k>px and f1_<k>px with a whole k")
+        return value
 
 
 class CompareConfig(Section):

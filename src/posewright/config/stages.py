@@ -18,7 +18,7 @@ STAGE_VERSION: dict[str, int] = {
     "evaluate_method": 5,
     "compare_methods": 4,
     "suggest_frames": 1,
-    "compare_behaviour": 2,
+    "compare_behaviour": 3,
     "build_report": 5,
     "measure_speed": 2,
     "take_part": 1,

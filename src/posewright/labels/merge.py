@@ -43,7 +43,8 @@ class Merged:
     """What a merge did.
 
     Attributes:
-        counts: ``kept`` user instances of the labels, ``equal`` ones that stood in both, ``added``, ``corrected``;
+        counts: ``kept`` user instances of the labels, ``equal`` ones that stood in both, ``added``, ``corrected`` ones
+            of the labels (once, however many files correct them);
             ``predictions_replaced`` old predictions gone; ``frames_left_out`` of the corrected files with nothing but
             predictions.
         corrections: a sentence on each corrected animal.
@@ -86,17 +87,13 @@ def merge_labels(labels: Path, corrected: Sequence[Path], out: Path, places: Pla
         raise InputError(f"{labels} has no skeleton, so nothing can be joined to it; name your labels first.")
     merged = Merged()
     known = _known_videos(base, labels, places)
-    before = _count(base)
+    first = {id(one) for frame in base.labeled_frames for one in frame.user_instances}
     for path in corrected:
-        _join(base, known, _load(path), path, places, merged)
-    merged.counts["added"] = _count(base) - before
-    merged.counts["kept"] = before - merged.counts["corrected"]
+        _join(base, known, _load(path), path, places, merged, first)
+    merged.counts["added"] = sum(len(frame.user_instances) for frame in base.labeled_frames) - len(first)
+    merged.counts["kept"] = len(first) - merged.counts["corrected"]
     _save(base, out)
     return merged
-
-
-def _count(labels: Any) -> int:
-    return sum(len(frame.user_instances) for frame in labels.labeled_frames)
 
 
 def _load(path: Path) -> Any:
@@ -180,7 +177,9 @@ class _ByObject:
 # ---- frames
 
 
-def _join(base: Any, known: list[_Known], other: Any, path: Path, places: Places, merged: Merged) -> None:
+def _join(
+    base: Any, known: list[_Known], other: Any, path: Path, places: Places, merged: Merged, first: set[int]
+) -> None:
     """Join one corrected file to the labels in memory."""
     from sleap_io.model.matching import SkeletonMatcher, SkeletonMatchMethod
 
@@ -200,7 +199,7 @@ def _join(base: Any, known: list[_Known], other: Any, path: Path, places: Places
             )
         if touched or (old is not None and old.predicted_instances and frame.predicted_instances):
             wanted.append(frame)
-            _settle(old, frame, merged)
+            _settle(old, frame, merged, first)
         elif frame.predicted_instances:
             merged.counts["frames_left_out"] += 1
     used = {id(frame.video) for frame in wanted} | {id(one.video) for one in other.suggestions}
@@ -250,8 +249,15 @@ def _one_skeleton(base: Any, other: Any, path: Path) -> None:
         other.replace_skeleton(ours, old_skeleton=theirs, node_map=None)
 
 
-def _settle(old: Any, new: Any, merged: Merged) -> None:
-    """Leave in each of two frames of one number what will stand in the merged one; ``old`` may be None."""
+def _settle(old: Any, new: Any, merged: Merged, first: set[int]) -> None:
+    """Leave in each of two frames of one number what will stand in the merged one.
+
+    Args:
+        old: a frame of the labels, or None.
+        new: the corrected one.
+        merged: takes what is done.
+        first: ``id`` of each user instance that the labels had before any merge.
+    """
     older = [] if old is None else list(old.user_instances)
     newer, spent = list(new.user_instances), []
     for ours, theirs in _one_animal(older, newer):
@@ -262,8 +268,9 @@ def _settle(old: Any, new: Any, merged: Merged) -> None:
         else:
             older = [one for one in older if one is not ours]
             theirs.from_predicted = theirs.from_predicted or ours.from_predicted
-        merged.counts["equal" if is_equal else "corrected"] += 1
+        merged.counts["equal"] += is_equal
         if not is_equal:
+            merged.counts["corrected"] += id(ours) in first
             merged.corrections.append(_correction(old, ours, theirs))
     stale = [] if old is None else list(old.predicted_instances)
     made_of = [one.from_predicted for one in (*older, *newer) if one.from_predicted is not None]

@@ -52,12 +52,8 @@ def behaviour_section(context: Context) -> Section | None:
     if summary.get("sentences"):
         blocks.append(Bullets("What they say", [plain(one) for one in summary["sentences"]]))
     if summary.get("videos_left_out"):
-        blocks.append(
-            Text(
-                f"Left out, without poses of every release: {', '.join(map(plain, summary['videos_left_out']))}.",
-                "warn",
-            )
-        )
+        left_out = [f"{plain(video)}: {plain(why)}." for video, why in summary["videos_left_out"].items()]
+        blocks.append(Bullets("Videos left out", left_out))
     if pairs is not None and len(pairs):
         blocks.append(_table(pairs, measures))
         if agreements is not None:

@@ -30,7 +30,7 @@ from posewright.files import write_json
 from posewright.prediction.product import STATUS_NAME
 from posewright.prediction.status import read_status
 
-SCHEMA = 1
+SCHEMA = 2
 
 _TEXT, _COUNT, _NUMBER = pa.string(), pa.int64(), pa.float64()
 VIDEO_SCHEMA = pa.schema(
@@ -102,8 +102,8 @@ def compare_behaviour(*, rows: Sequence[VideoRow], releases: Sequence[Path], set
         settings: how.
         out: folder for the three tables and the summary.
     """
-    usable = [row for row in rows if all(_has_poses(release / row.video) for release in releases)]
-    left_out = {row.video for row in rows} - {row.video for row in usable}
+    reasons = {row.video: _why_not([release / row.video for release in releases]) for row in rows}
+    usable = [row for row in rows if reasons[row.video] is None]
     kind, unit_of = units_of_rows(usable)
     ends = _ends(usable, releases, settings.body_ends)
     videos: list[dict[str, Any]] = []
@@ -124,7 +124,7 @@ def compare_behaviour(*, rows: Sequence[VideoRow], releases: Sequence[Path], set
             "releases": [release.name for release in releases],
             "unit": {"kind": kind, "n": len(set(unit_of.values()))},
             "videos": len(usable),
-            "videos_left_out": sorted(left_out),
+            "videos_left_out": {video: why for video, why in sorted(reasons.items()) if why is not None},
             "body_ends": None if ends is None else list(ends),
             "contact_body_lengths": settings.contact_body_lengths,
             "confidence": settings.confidence,
@@ -133,6 +133,13 @@ def compare_behaviour(*, rows: Sequence[VideoRow], releases: Sequence[Path], set
             "sentences": [sentence(pair, settings.confidence) for pair in pairs],
         },
     )
+
+
+def _why_not(folders: Sequence[Path]) -> str | None:
+    """Return why a video under these releases cannot be compared; None where it can."""
+    if not all(_has_poses(folder) for folder in folders):
+        return "without poses of every release"
+    return None if common_nodes(folders) else "its releases know no common node, so they are no pair"
 
 
 def _has_poses(folder: Path) -> bool:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posewright.errors import InputError
 from posewright.evaluation.oks import box_sides
 from posewright.prediction.poses import FRAMES_NAME, POSES_NAME, frame_chunks, pose_chunks, read_skeleton
 
@@ -82,18 +81,9 @@ def side_by_side(folders: Sequence[Path], nodes: Sequence[str]) -> Iterator[tupl
 
 
 def common_nodes(folders: Sequence[Path]) -> tuple[str, ...]:
-    """Return the nodes that the releases behind all folders know, in the order of the first.
-
-    Raises:
-        InputError: they share none.
-    """
+    """Return the nodes that the releases behind all folders know, in the order of the first; none where they differ."""
     skeletons = [read_skeleton(folder / POSES_NAME) for folder in folders]
-    shared = tuple(node for node in skeletons[0].nodes if all(node in other.nodes for other in skeletons[1:]))
-    if not shared:
-        own = zip(folders, skeletons, strict=True)
-        told = "; ".join(f"{folder.parent.name}: {', '.join(skeleton.nodes)}" for folder, skeleton in own)
-        raise InputError(f"The releases share no node ({told}); name releases of one skeleton in predict.releases.")
-    return shared
+    return tuple(node for node in skeletons[0].nodes if all(node in other.nodes for other in skeletons[1:]))
 
 
 def usual_length_px(folders: Sequence[Path]) -> float:

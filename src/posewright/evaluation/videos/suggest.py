@@ -17,6 +17,7 @@ import numpy as np
 from posewright.config.labels import SplitConfig
 from posewright.config.sheet import VideoRow
 from posewright.config.videos import SuggestConfig
+from posewright.errors import InputError
 from posewright.evaluation.videos.candidates import Candidate, best_of_video, spread
 from posewright.evaluation.videos.disagreement import disagreement, doubt
 from posewright.evaluation.videos.held_back import HeldBack, held_back
@@ -120,6 +121,9 @@ def _scored(row: VideoRow, asked: Asked, way: str) -> Iterator[tuple[Stretch, Fl
     """Yield the stretches of a video with the score of each frame."""
     folders = asked.folders(row)
     nodes, length_px = common_nodes(folders), usual_length_px(folders)
+    if not nodes:
+        names = " and ".join(folder.name for folder in asked.releases)
+        raise InputError(f"{names} know no common node; name releases of one skeleton in predict.releases.")
     for views in side_by_side(folders, nodes):
         shown, new = views[0], slice(views[0].n_before, None)
         if way == "disagreement":
