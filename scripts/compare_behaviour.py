@@ -6,7 +6,7 @@ from pathlib import Path
 from posewright import door
 from posewright.evaluation.videos.behaviour import compare_behaviour, settings_of
 from posewright.layout import read_rows_of
-from posewright.prediction.product import STATUS_NAME
+from posewright.prediction.status import STATUS_NAME
 from posewright.provenance import NAME, recording
 
 

@@ -16,8 +16,8 @@ from posewright.files import read_json, write_json
 from posewright.prediction.backends import BackendName
 from posewright.prediction.batch import predict_videos
 from posewright.prediction.contracts import Estimator
-from posewright.prediction.product import STATUS_NAME
 from posewright.prediction.release import WORKING_PREFIX, Release, make_release, read_release, try_out
+from posewright.prediction.status import STATUS_NAME
 from posewright.tracking.tracker import tracker_for
 
 

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sleap_io
 
 from posewright.errors import Interrupted, OutOfTime
 from posewright.files import file_digest, read_json
 from posewright.lease import STALE_VARIABLE
 from posewright.prediction.batch import predict_videos, video_key
 from posewright.prediction.contracts import Estimator
+from posewright.prediction.edited import is_edited, keep_edited
 from posewright.prediction.release import make_release
 from posewright.prediction.status import read_status
 from posewright.prediction.task import VideoTask
@@ -147,6 +149,46 @@ def test_a_purge_of_the_work_folder_recovers_by_adoption(project: Project, rows:
     assert project.publish("b").returncode == 0
     assert sorted(os.listdir(project.published / "b")) == FILES
     assert read_json(project.product("a") / "status.json")["state"] == "ok"
+
+
+def test_a_poses_slp_that_a_person_edited_is_no_product_and_keeps_a_name(
+    project: Project, rows: list[dict[str, Any]], film: Path, tmp_path: Path
+) -> None:
+    away = tmp_path / "away.mp4"
+    shutil.copyfile(film, away)
+    rows = [*rows, {"video": "gone", "path": str(away), "stop": 7}]
+    project.predict(rows)
+    for row in rows:
+        assert project.publish(row["video"]).returncode == 0
+    originals = {name: (project.product(name) / "poses.slp").read_bytes() for name in ("a", "b", "gone")}
+    folders = [project.published / name for name in ("a", "b", "gone")]
+    assert keep_edited(folders) == []
+    for name in ("b", "gone"):
+        edited = project.published / name / "poses.slp"
+        labels = sleap_io.load_slp(str(edited), open_videos=False)
+        labels.labeled_frames[3].instances[0].numpy()[:] = 1.0
+        labels.save(str(edited), verbose=False)
+        os.utime(edited, (time.time() + 60, time.time() + 60))
+    kept = keep_edited(folders)
+    assert [path.relative_to(project.published) for path in kept] == [
+        Path("b/poses.edited.slp"),
+        Path("gone/poses.edited.slp"),
+    ]
+    assert keep_edited(folders) == []  # once an edit
+    away.unlink()
+    shutil.rmtree(project.work)
+    assert project.predict(rows) == {"a": "adopted", "b": "adopted", "gone": "adopted"}
+    for name in ("a", "b"):
+        assert (project.product(name) / "poses.slp").read_bytes() == originals[name]
+    work = kept[0].read_bytes()
+    for folder in folders:
+        (folder / "poses.slp").unlink()  # as Snakemake does before it publishes
+        assert project.publish(folder.name).returncode == 0
+    assert (project.published / "b" / "poses.slp").read_bytes() == originals["b"]
+    assert kept[0].read_bytes() == work != originals["b"]
+    assert not any(is_edited(folder) for folder in folders)  # also of the video that is no longer there
+    anew = sleap_io.load_slp(str(folders[2] / "poses.slp"), open_videos=False)
+    assert len(anew.labeled_frames) == 7 and anew.videos[0].filename == str(away)
 
 
 def test_a_stale_manifest_is_removed_so_that_the_next_run_repairs(project: Project, rows: list[dict[str, Any]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import sleap_io
 import yaml
 
 from posewright.config.stages import STAGE_VERSION
-from posewright.files import file_digest
+from posewright.files import file_digest, write_json
 
 from .tiny_project import ROOT, Project, write_label_file
 
@@ -249,6 +250,19 @@ def test_a_deleted_published_file_is_published_again_without_predicting(finished
     done = finished.dry_run()
     assert {job for job in done.jobs if "v" in job.partition("[")[2]} >= {"publish_video[flies dev-topdown v0]"}
     assert done.rules <= {"publish_video", "collect_status", "check_quality", "build_report"}
+
+
+def test_what_a_person_saved_into_a_published_file_outlives_its_next_publication(finished: Project) -> None:
+    folder = finished.folder / "results/flies/videos/dev-topdown/v0"
+    made = file_digest(folder / "poses.slp")
+    write_json(folder / "status.json", {"state": "ok", "provenance": {"outputs": {"poses.slp": {"sha256": made}}}})
+    (folder / "poses.slp").write_text("a person's work")
+    os.utime(folder / "poses.slp", (time.time() + 60, time.time() + 60))
+    (folder / "poses.parquet").unlink()
+    assert "poses.edited.slp" in finished.snakemake().text
+    assert (folder / "poses.edited.slp").read_text() == "a person's work"
+    assert file_digest(folder / "poses.slp") == made
+    assert finished.dry_run().nothing
 
 
 def test_after_a_purge_a_changed_recipe_retrains_that_recipe_only(finished: Project) -> None:

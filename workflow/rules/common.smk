@@ -14,6 +14,7 @@ from posewright.errors import InputError
 from posewright.files import canonical_json
 from posewright.layout import curve_file, groups_file, plan_file, release_file, speed_file
 from posewright.plan import Plan
+from posewright.prediction.edited import keep_edited
 from posewright.records import write_table
 from posewright.runs import begin_run, leftover_hint
 from posewright.site import Site, growing
@@ -282,9 +283,13 @@ def stop_on_too_many_failures():
 
 
 def start_run(log):
-    """Record that this process drives a run, so that another can go on should it die."""
+    """Record that this process drives a run, so that another can go on should it die; keep what people edited."""
     global RUN
     RUN = begin_run(log)
+    for path in keep_edited(Path(status).parent for status in published(["status.json"])):
+        logger.warning(
+            f"Somebody saved into the poses.slp beside {path}, which keeps it: a run may write poses.slp again."
+        )
 
 
 def end_run(is_finished):

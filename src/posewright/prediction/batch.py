@@ -24,11 +24,11 @@ from posewright.lease import Lease
 from posewright.prediction.contracts import Estimator, Tracker
 from posewright.prediction.formats import FORMATS, write_formats
 from posewright.prediction.pieces import Chunk, Cut
-from posewright.prediction.product import STATUS_NAME, Product, kept_files
+from posewright.prediction.product import Product, kept_files
 from posewright.prediction.release import Release, read_release
-from posewright.prediction.status import Status, read_status, write_status
+from posewright.prediction.status import STATUS_NAME, Status, read_status, write_status
 from posewright.prediction.task import VideoTask
-from posewright.prediction.video import predict_chunk, predict_video
+from posewright.prediction.video import predict_chunk, predict_video, write_slp_again
 from posewright.provenance import Record, sampled_digest
 
 SCHEMA = 1
@@ -156,7 +156,7 @@ class _Batch:
         if status is not None and (status.state != "failed" or product.key in self._tried):
             return status, {"how": "kept"}
         published = self._published / task.video
-        adopted = product.adopt(published) if status is None else None
+        adopted = product.adopt(published, partial(write_slp_again, task)) if status is None else None
         if adopted is not None:
             return adopted, {"how": "adopted"}
         self._tried.add(product.key)

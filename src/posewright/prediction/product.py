@@ -9,17 +9,15 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from posewright.files import new_folder
+from posewright.files import file_digest, new_folder
+from posewright.prediction.edited import SLP_NAME, is_edited
 from posewright.prediction.poses import FRAMES_NAME, POSES_NAME
-from posewright.prediction.status import Status, read_status, write_status
-from posewright.prediction.video import SLP_NAME
-
-STATUS_NAME = "status.json"
+from posewright.prediction.status import STATUS_NAME, Status, read_status, write_status
 
 _FILE_OF = {"poses": POSES_NAME, "frames": FRAMES_NAME, "slp": SLP_NAME}
 _RENAME_ATTEMPTS = 5
@@ -52,17 +50,26 @@ class Product:
         """Return the status of a folder of published files if they are those of this product and complete."""
         return _complete(folder, self.key, self.files)
 
-    def adopt(self, published: Path) -> Status | None:
-        """Take published files of the same key back; return their status, or None if they are not complete."""
+    def adopt(self, published: Path, write_slp: Callable[[Path], None]) -> Status | None:
+        """Take published files of the same key back; return their status, or None if they are not complete.
+
+        A ``poses.slp`` that somebody edited is no product: ``write_slp`` makes it anew of the tables in a folder.
+        """
         status = self.published(published)
         if status is None or status.state == "failed":
             return None
+        is_own = SLP_NAME not in self.files or not is_edited(published)
+        if not is_own and not {POSES_NAME, FRAMES_NAME} <= set(self.files):
+            return None
         with self.filling() as folder:
             for name in self.files:
-                if name == SLP_NAME:  # people save into it: a link would carry their edits everywhere
-                    shutil.copyfile(published / name, folder / name)
-                else:
+                if name != SLP_NAME:
                     _link(published / name, folder / name)
+                elif is_own:  # people save into it: a link would carry their edits everywhere
+                    shutil.copyfile(published / name, folder / name)
+            if not is_own:
+                write_slp(folder)
+                status = _with_output(status, folder / SLP_NAME)
             write_status(folder / STATUS_NAME, status, self.key)
         return status
 
@@ -99,6 +106,13 @@ def _complete(folder: Path, key: str, files: tuple[str, ...]) -> Status | None:
     if found is None or found[1] != key or not all((folder / name).is_file() for name in files):
         return None
     return found[0]
+
+
+def _with_output(status: Status, path: Path) -> Status:
+    """Return the status with the record of one file of the product renewed."""
+    told = {"sha256": file_digest(path), "bytes": path.stat().st_size}
+    outputs = {**status.provenance.get("outputs", {}), path.name: told}
+    return replace(status, provenance={**status.provenance, "outputs": outputs})
 
 
 def _link(source: Path, target: Path) -> None:

@@ -11,6 +11,7 @@ from posewright.discretion import publishable
 from posewright.files import read_json, write_json
 
 SCHEMA = 1
+STATUS_NAME = "status.json"
 
 State = Literal["ok", "partial", "failed", "excluded"]
 

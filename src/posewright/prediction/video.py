@@ -16,6 +16,7 @@ import numpy as np
 
 from posewright.discretion import publishable
 from posewright.prediction.contracts import Estimator, Tracker
+from posewright.prediction.edited import SLP_NAME
 from posewright.prediction.outcome import Counts, expected_stop, status_of
 from posewright.prediction.pieces import Chunk, Cut, Pieces, pieces_name
 from posewright.prediction.poses import FRAMES_NAME, POSES_NAME, FramesWriter, PosesWriter
@@ -25,8 +26,6 @@ from posewright.prediction.stream import BeforeEach, compute_pieces, ignored
 from posewright.prediction.task import VideoTask
 from posewright.samples.video import VideoFault, VideoInfo, source_of
 from posewright.shapes import PoseBatch
-
-SLP_NAME = "poses.slp"
 
 _ABSENT_AT_ONCE = 65536
 
@@ -81,6 +80,15 @@ def predict_video(
         "frames_computed": n_computed,
         "frames_per_s": n_computed / seconds if seconds else 0.0,
     }
+
+
+def write_slp_again(task: VideoTask, folder: Path) -> None:
+    """Write ``poses.slp`` of the tables in a folder; of a video that is no longer there it tells the path only."""
+    record = SlpVideo(publishable(task.path))
+    with suppress(VideoFault):
+        source = source_of(Path(task.path))
+        record = slp_video(publishable(task.path), source, source.info(), task.fps)
+    write_poses_slp(folder / POSES_NAME, folder / FRAMES_NAME, folder / SLP_NAME, record)
 
 
 def predict_chunk(

@@ -27,8 +27,7 @@ from posewright.evaluation.videos.measures import MEASURES, Body, chosen_ends, f
 from posewright.evaluation.videos.stretches import common_nodes, side_by_side, usual_length_px
 from posewright.evaluation.videos.units import units_of_rows
 from posewright.files import write_json
-from posewright.prediction.product import STATUS_NAME
-from posewright.prediction.status import read_status
+from posewright.prediction.status import STATUS_NAME, read_status
 
 SCHEMA = 2
 

@@ -27,8 +27,7 @@ from posewright.evaluation.videos.suggestion_file import write_suggestions
 from posewright.files import digest_of, write_json
 from posewright.labels.model import LabelSet
 from posewright.labels.sides import Place
-from posewright.prediction.product import STATUS_NAME
-from posewright.prediction.status import read_status
+from posewright.prediction.status import STATUS_NAME, read_status
 
 SCHEMA = 1
 _SPARE = 3  #: times as many frames are looked at as are wanted: some look like others

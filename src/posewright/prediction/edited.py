@@ -1,0 +1,61 @@
+"""Poses that a person corrected in the published file itself: kept beside it before a run may write that file again.
+
+Snakemake deletes what a rule declares before the rule runs, and one new video publishes its whole batch again, so what
+was saved into ``poses.slp`` would be gone without a word. Imported where the Snakefile is parsed: nothing heavy here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from itertools import count
+from pathlib import Path
+
+from posewright.files import file_digest, place, read_json
+from posewright.prediction.status import STATUS_NAME
+
+SLP_NAME = "poses.slp"  #: the published file that people open, correct and save
+_TOGETHER_S = 2.0  #: the status is published last, and Snakemake touches the files of a job together
+
+
+def is_edited(folder: Path) -> bool:
+    """Whether ``poses.slp`` of a published video is another than its status tells; False where it tells nothing."""
+    try:
+        told = read_json(folder / STATUS_NAME)["provenance"]["outputs"][SLP_NAME]["sha256"]
+        return bool(file_digest(folder / SLP_NAME) != told)
+    except (FileNotFoundError, NotADirectoryError, KeyError, TypeError, ValueError):
+        return False
+
+
+def keep_edited(folders: Iterable[Path]) -> list[Path]:
+    """Give each edited ``poses.slp`` a second name, which no rule declares; return the names that are new.
+
+    Args:
+        folders: of published videos. Of most only two times are asked: what is not younger than its status was not
+            edited since.
+    """
+    return [kept for folder in folders if _is_younger(folder) and is_edited(folder) and (kept := _keep(folder))]
+
+
+def _is_younger(folder: Path) -> bool:
+    try:
+        made = (folder / STATUS_NAME).stat().st_mtime
+        return (folder / SLP_NAME).stat().st_mtime > made + _TOGETHER_S
+    except OSError:
+        return False
+
+
+def _keep(folder: Path) -> Path | None:
+    """Return the new name; None where this edit has one."""
+    source = folder / SLP_NAME
+    for number in count(1):
+        target = folder / f"poses.edited{'' if number == 1 else number}.slp"
+        if not target.exists():
+            try:
+                os.link(source, target)
+            except OSError:
+                place(source, target)
+            return target
+        if target.samefile(source) or file_digest(target) == file_digest(source):
+            return None
+    return None
