@@ -131,6 +131,34 @@ def test_a_stage_version_redoes_that_stage_and_what_depends_on_it(finished: Proj
     assert not {"check_inputs", "split_labels", "store_frames", "plan_recipe"} & {job.partition("[")[0] for job in jobs}
 
 
+def test_every_version_makes_its_own_stage_again(finished: Project, tmp_path: Path) -> None:
+    """Those without inputs of their own that differ; a check makes nothing, so its version is told and no more."""
+    raised = another_package(finished, tmp_path / "src")
+    stages = tmp_path / "src/posewright/config/stages.py"
+    text = stages.read_text()
+    redone = {}
+    for stage in ("check_inputs", "publish_video", "collect_status"):
+        version = STAGE_VERSION[stage]
+        stages.write_text(text.replace(f'"{stage}": {version}', f'"{stage}": {version + 1}'))
+        redone[stage] = raised.dry_run().rules
+    assert redone["check_inputs"] == set()
+    assert {"publish_video", "collect_status"} <= redone["publish_video"]
+    assert not {"predict_videos", "make_release", "evaluate_method"} & redone["publish_video"]
+    assert redone["collect_status"] == {"collect_status", "build_report"}
+
+
+def test_the_text_of_a_rule_redoes_nothing_in_any_profile(finished: Project, tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    shutil.copytree(finished.checkout, checkout)
+    for rules in (checkout / "workflow" / "rules").glob("*.smk"):
+        rules.write_text(rules.read_text().replace(" > {log:q} 2>&1", " &> {log:q}"))
+    edited = replace(finished, checkout=checkout)
+    assert "train_model" in edited.dry_run().rules  # by Snakemake's own triggers
+    assert edited.dry_run("--profile", str(checkout / "profiles" / "local")).nothing
+    triggers = {yaml.safe_load(path.read_text())["rerun-triggers"][-1] for path in ROOT.glob("profiles/*/config.yaml")}
+    assert triggers == {"input"}
+
+
 def test_videos_touched_or_archived_away_redo_nothing(finished: Project) -> None:
     folder = finished.folder / "videos"
     folder.mkdir()

@@ -57,6 +57,7 @@ rule publish_video:
         mem_mb=500,
         runtime=10,
     params:
+        version=STAGE_VERSION["publish_video"],
         out=lambda w, output: str(Path(output[0]).parent),
     shell:
         'python -IS "$POSEWRIGHT/scripts/publish_video.py" --manifest {input.manifest:q} --video {wildcards.video:q}'
@@ -78,6 +79,8 @@ rule collect_status:
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        version=STAGE_VERSION["collect_status"],
     shell:
         'python "$POSEWRIGHT/scripts/collect_status.py" --out {output.table:q} --statuses {input.statuses:q}'
         " > {log:q} 2>&1"

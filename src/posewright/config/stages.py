@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 STAGE_VERSION: dict[str, int] = {
-    "check_inputs": 1,
+    "check_inputs": 1,  # told only: all that follows a check would be made again with it
     "split_labels": 4,
     "store_frames": 2,
     "plan_recipe": 1,
