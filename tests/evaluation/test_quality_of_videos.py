@@ -95,6 +95,14 @@ def test_without_a_number_the_most_frequent_one_is_expected(tmp_path: Path) -> N
     assert found.more == pytest.approx(30 / N_FRAMES)
 
 
+def test_a_release_that_finds_little_or_nothing_is_not_as_expected(tmp_path: Path) -> None:
+    blind = judge_video(write_video(tmp_path / "blind", lambda frame, animal: None))
+    assert (blind.n_animals, blind.is_assumed, blind.as_expected, blind.clean) == (1, True, 0.0, 0.0)
+    rare = judge_video(write_video(tmp_path / "rare", lambda f, a: sound(f, a) if f % 3 == 0 else None))
+    assert (rare.n_animals, rare.more) == (2, 0.0)
+    assert rare.fewer == pytest.approx(2 / 3)
+
+
 def test_a_body_part_that_flips_is_no_jump_of_the_animal(tmp_path: Path) -> None:
     def flips(frame: int, animal: int) -> Any:
         points, score, track = sound(frame, animal)

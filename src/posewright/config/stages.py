@@ -14,7 +14,7 @@ STAGE_VERSION: dict[str, int] = {
     "predict_videos": 3,
     "publish_video": 1,
     "collect_status": 1,
-    "check_quality": 1,
+    "check_quality": 2,
     "evaluate_method": 5,
     "compare_methods": 4,
     "suggest_frames": 1,

@@ -117,7 +117,7 @@ def _row(row: dict[str, Any], folder: Path) -> list[Cell]:
     if not decoded:
         empty = [Cell(MISSING, sort="") for _ in _COLUMNS[2:]]
         return [Cell(name, str(row["state"]), name, href=href), Cell("no frames", sort=""), *empty]
-    assumed = "most frequent number" if row["is_assumed"] else ""
+    assumed = ("most frequent number" if row["fewer"] < 1.0 else "at least, none found") if row["is_assumed"] else ""
     fewer, more = (f"{100 * row[key]:.1f} % {key}" for key in ("fewer", "more"))
     jumps, score = finite(row["jumps"]), finite(row["score_median"])
     return [

@@ -35,7 +35,8 @@ class VideoQuality:
 
     Attributes:
         n_animals: number of animals expected in each frame.
-        is_assumed: nobody said so: it is the most frequent number in this video.
+        is_assumed: nobody said so: it is the most frequent number in frames of this video with any, 1 if there are
+            none. A release that finds nothing does so in no frame as expected.
         frames: expected frames.
         decoded: of these, the decoded ones.
         as_expected: share of frames with the expected number of animals; ``fewer`` and ``more`` are the others.
@@ -180,7 +181,8 @@ class _Usual:
             sizes.add(steps.sizes_px(block)[1])
             scores.add(block.scores)
             numbers.update(block.counts[block.decoded].tolist())
-        most_frequent = max(numbers, key=lambda number: (numbers[number], number), default=0)
+        found = (number for number in numbers if number > 0)
+        most_frequent = max(found, key=lambda number: (numbers[number], number), default=1)
         return cls(lengths.value(), sizes.value(), scores.value(), most_frequent)
 
 
