@@ -155,6 +155,16 @@ def test_nothing_but_tables_scrolls_sideways_on_a_phone(chromium: str, page: Pat
     assert 'data-told="430 over 0"' in dom
 
 
+def test_on_a_desk_every_column_of_a_table_is_seen(chromium: str, page: Path, tmp_path: Path) -> None:
+    script = """
+      for (const part of document.querySelectorAll("details")) part.open = true;
+      document.body.dataset.told = [...document.querySelectorAll(".scroll")].filter(
+        (part) => part.scrollWidth > part.clientWidth).map((part) => part.closest("section").id).join(" ");
+    """
+    dom, _ = _open(chromium, page, tmp_path, script=script)
+    assert 'data-told=""' in dom
+
+
 def test_it_prints_with_tables_unfolded_and_without_controls(chromium: str, page: Path, tmp_path: Path) -> None:
     out = tmp_path / "page.pdf"
     words = [f"--user-data-dir={tmp_path / 'profile'}", "--no-pdf-header-footer", f"--print-to-pdf={out}"]
@@ -168,3 +178,19 @@ def test_it_prints_with_tables_unfolded_and_without_controls(chromium: str, page
     assert "Each trained model by itself" in done.stdout and "seed" in done.stdout.lower()
     assert "sha256" in done.stdout  # a folded table
     assert "Methods shown" not in done.stdout and "Filter" not in done.stdout
+    parts = [paper for paper in done.stdout.split("\f") if "with its interval" in paper]
+    assert len(parts) > 1 and all("Stratum" in paper for paper in parts)  # a table goes on with its titles
+
+
+def test_no_table_is_wider_than_paper(chromium: str, page: Path, tmp_path: Path) -> None:
+    on_paper = tmp_path / "paper.html"
+    text = page.read_text(encoding="utf-8").replace(">arena", ">recording-of-arena-")
+    on_paper.write_text(text.replace("@media print {", "@media all {"), encoding="utf-8")
+    script = """
+      for (const part of document.querySelectorAll("details")) part.open = true;
+      document.body.style.width = "7.7in";  // a letter between Chromium's margins
+      document.body.dataset.told = [...document.querySelectorAll("table")].filter(
+        (table) => table.offsetWidth > table.parentElement.clientWidth).map((table) => table.innerText).join(" ");
+    """
+    dom, _ = _open(chromium, on_paper, tmp_path, script=script)
+    assert 'data-told=""' in dom

@@ -104,7 +104,7 @@ def test_all_videos_predicted_is_said(tmp_path: Path, small: Made) -> None:
     status = tmp_path / "status.tsv"
     lines = small.status.read_text(encoding="utf-8").splitlines()
     status.write_text("\n".join([lines[0], *(line for line in lines if "\tok\t" in line)]) + "\n", encoding="utf-8")
-    assert "All 2 videos predicted completely." in _build(small, tmp_path / "index.html", status=status)
+    assert "Predicted completely: 2 videos." in _build(small, tmp_path / "index.html", status=status)
 
 
 def test_labels_from_a_model_are_shouted(tmp_path: Path) -> None:

@@ -54,10 +54,22 @@ def test_equal_numbers_give_equal_bytes() -> None:
     assert pck_figure({"a": LINE}, 5.0) == pck_figure({"a": LINE}, 5.0)
 
 
-def test_a_curve_without_points_and_a_node_never_found_are_drawn() -> None:
-    empty = Curve(np.zeros(0), np.zeros(0), 10)
-    _svg(error_coverage_figure({"a": empty}))
-    _svg(node_figure({"a": [NodeError("head", float("nan"), float("nan"), 0, 5)]}))
+def test_a_figure_says_that_nothing_was_found() -> None:
+    """Texts are drawn as shapes, but the SVG keeps them as comments."""
+    nothing, some = Curve(np.zeros(0), np.zeros(0), 10), [NodeError("head", 1.0, 2.0, 4, 5)]
+    never = [NodeError("head", float("nan"), float("nan"), 0, 5)]
+    said = "<!-- no body part was found -->"
+    assert said in _svg(error_coverage_figure({"a": nothing}))
+    assert said not in _svg(error_coverage_figure({"a": nothing, "b": LINE}))
+    assert said in _svg(node_figure({"a": never}))
+    assert said not in _svg(node_figure({"a": never, "b": some}))
+
+
+def test_a_training_of_one_epoch_is_a_mark() -> None:
+    log = pd.DataFrame({"epoch": [0, 1], "train/loss": [0.4, 0.3], "val/loss": [0.5, 0.2]})
+    lines, marks = training_figure([_model(log)]), training_figure([_model(log.iloc[:1])])
+    assert lines is not None and marks is not None
+    assert _svg(marks).count("<use") > _svg(lines).count("<use")
 
 
 def test_losses_are_drawn_with_gaps_zeros_and_without_steps() -> None:

@@ -19,7 +19,7 @@ STAGE_VERSION: dict[str, int] = {
     "compare_methods": 4,
     "suggest_frames": 1,
     "compare_behaviour": 3,
-    "build_report": 5,
+    "build_report": 6,
     "measure_speed": 2,
     "take_part": 1,
     "compare_parts": 1,

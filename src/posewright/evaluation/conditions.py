@@ -108,7 +108,7 @@ def conditions(runs: Sequence[Run], question: Question, budgets: Mapping[str, Ma
     if best_map(runs) < LOW_MAP:  # rule 9
         found.append(f"The best OKS mAP is {best_map(runs):.3f}, below {LOW_MAP}: AP decides nothing here.")
     if runs[0].metrics["side"] == "val":  # rule 1
-        found.append("Validation frames also chose checkpoints and thresholds; the test set is read by `final` only.")
+        found.append("Validation frames also chose checkpoints and thresholds; the test set is read by “final” only.")
     return found
 
 

@@ -108,7 +108,7 @@ def _table(pairs: pd.DataFrame, measures: Mapping[str, Any]) -> Table:
                 _number(row["mean_b"], scale),
                 Cell(_signed(row["difference"], scale), interval, finite(row["difference"])),
                 _number(row["concordance"], 1.0, counted(int(row["n_videos"]), "video")),
-                _number(row["coverage"], 100.0, "%"),
+                _share(row["coverage"]),
             ]
         )
     return Table(columns, rows)
@@ -117,6 +117,11 @@ def _table(pairs: pd.DataFrame, measures: Mapping[str, Any]) -> Table:
 def _number(value: Any, scale: float, note: str = "") -> Cell:
     found = finite(value)
     return Cell(MISSING if found is None else number(scale * found), note, found)
+
+
+def _share(value: Any) -> Cell:
+    found = finite(value)
+    return Cell(MISSING if found is None else f"{found:.1%}", "", found)
 
 
 def _signed(value: Any, scale: float) -> str:

@@ -52,17 +52,19 @@ def videos_section(context: Context) -> Section:
         return Section("videos", title, "Videos", [Text("No videos were asked for with this dataset.", "quiet")])
     states = Counter(results.status["state"])
     rest = results.status[results.status["state"] != "ok"]
-    total = counted(len(results.status), "video")
+    total = _asked(results.status)
     if rest.empty:
-        words = (
-            f"All {total} predicted completely."
-            if len(results.status) > 1
-            else "The one video was predicted completely."
-        )
+        words = f"Predicted completely: {total}."
         return Section("videos", title, "Videos", [Text(words), _video_table(results.status, folded=True)])
     listed = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
     blocks: list[Block] = [Text(f"Of {total}: {listed}."), _video_table(rest, folded=False)]
     return Section("videos", title, "Videos", blocks)
+
+
+def _asked(status: pd.DataFrame) -> str:
+    """Say how many videos were asked for; a row is a video under one release."""
+    videos, releases = counted(status["video"].nunique(), "video"), status["release"].nunique()
+    return videos if releases < 2 else f"{counted(len(status), 'prediction')} ({videos}, {releases} releases)"
 
 
 def _split_sentence(split: Mapping[str, Any]) -> str:

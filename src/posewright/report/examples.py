@@ -181,10 +181,8 @@ def _caption(evaluation: Evaluation, pick: _Pick, poses: _Poses | None) -> str:
     if poses is None or frames is None:
         return "No truth was scored here."
     row = frames[(frames["video"] == pick.video) & (frames["frame"] == pick.frame)]
-    parts = [
-        f"median error {number(poses.median_px, 1)} px",
-        f"{poses.n_found} of {counted(poses.n_visible, 'body part')} found",
-    ]
+    parts = [f"median error {number(poses.median_px, 1)} px"] if poses.n_found else []
+    parts.append(f"{poses.n_found} of {counted(poses.n_visible, 'body part')} found")
     if len(row):
         first = row.iloc[0]
         parts.insert(0, f"OKS {number(first['quality'], 2)}")

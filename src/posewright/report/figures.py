@@ -11,6 +11,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter, StrMethodFormatter
@@ -86,6 +87,8 @@ def error_coverage_figure(curves: Mapping[str, Curve], places: Sequence[int] | N
             axes.plot(curve.x, curve.y, label=short(name), **_line(place))
             if len(curve.x):
                 axes.plot(curve.x[-1:], curve.y[-1:], MARKERS[place % len(MARKERS)], color=method_colour(place))
+        if not any(len(curve.x) for curve in curves.values()):
+            _say_nothing_found(axes)
         axes.set(
             xlabel="coverage: part of visible body parts found", ylabel="median error of these (px)", xlim=(0, 1.02)
         )
@@ -119,6 +122,8 @@ def node_figure(errors: Mapping[str, Sequence[NodeError]], places: Sequence[int]
                 markersize=6,
                 label=short(name),
             )
+        if not any(np.isfinite(error.median_px) for listed in errors.values() for error in listed):
+            _say_nothing_found(axes)
         axes.set_yticks(range(len(nodes)), [short(node) for node in nodes])
         axes.set(xlabel="error where found (px)", ylim=(len(nodes) - 0.4, -0.6))
         axes.set_xlim(left=0)
@@ -187,6 +192,7 @@ def training_figure(models: Sequence[TrainedModel]) -> str | None:
                     linewidth=1.4,
                     alpha=0.85,
                     linestyle=_LINE_STYLES[place % len(_LINE_STYLES)] if len(drawn) > 1 else "-",
+                    marker="o" if len(points) == 1 else "",  # a training of one epoch: a line would not be seen
                     label=words if place == 0 else "_",
                 )
         if smallest > 0:
@@ -233,6 +239,10 @@ def legend_height_in(names: Collection[str]) -> float:
 def _legend_columns(names: Collection[str]) -> int:
     longest = max(len(short(name)) for name in names)
     return 1 if longest > 18 else 2 if longest > 10 else 3
+
+
+def _say_nothing_found(axes: Axes) -> None:
+    axes.text(0.5, 0.5, "no body part was found", transform=axes.transAxes, ha="center", va="center", color=QUIET)
 
 
 def _line(place: int) -> dict[str, Any]:
