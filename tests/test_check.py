@@ -28,7 +28,7 @@ def recipe(folder: Path, name: str, head: str, leaf: dict[str, Any] | None = Non
 
 
 def check(folder: Path, labels: list[Path], methods: dict[str, Any] | None = None, **more: Any) -> Any:
-    dataset = {"labels": [str(path) for path in labels], **more.pop("dataset", {})}
+    dataset = {"labels": [str(path) for path in labels], "label_source": "human", **more.pop("dataset", {})}
     project = load_project({"datasets": {"data": dataset}, "methods": methods or {}, **more})
     check_inputs(project, "data", folder / "check.json")
     return read_json(folder / "check.json")
@@ -220,7 +220,7 @@ def test_a_training_without_validation_is_told(shared_data: Path, tmp_path: Path
 
 
 def test_the_split_that_is_checked_is_the_one_that_will_be_made(shared_data: Path, tmp_path: Path) -> None:
-    data = {"datasets": {"data": {"labels": [str(shared_data / "flies-pair" / "labels.slp")]}}}
+    data = {"datasets": {"data": {"labels": [str(shared_data / "flies-pair" / "labels.slp")], "label_source": "model"}}}
     project = load_project({**data, "split": {"gap_frames": 3}})
     table = tmp_path / "groups.tsv"
     remember_groups(table, project.split, {"video.mp4/b0": "test", "video.mp4/b1": "val", "video.mp4/b2": "train"})

@@ -23,7 +23,9 @@ from posewright.labels.write import write_labels
 
 
 def check(folder: Path, **dataset: Any) -> Any:
-    project = load_project({"datasets": {"data": dataset}, "split": {"block_frames": 5, "gap_frames": 0}})
+    project = load_project(
+        {"datasets": {"data": {"label_source": "human", **dataset}}, "split": {"block_frames": 5, "gap_frames": 0}}
+    )
     check_inputs(project, "data", folder / "check.json")
     return read_json(folder / "check.json")
 
@@ -100,7 +102,7 @@ def test_the_console_tells_files_and_forecast(
     labels = shared_data / "mice-home" / "labels.slp"
     (tmp_path / "videos.tsv").write_text("video\tpath\texclude\nthere\tvideos.tsv\t\ngone\tg.mp4\t\nnot\tn.mp4\t1\n")
     sheet = str(tmp_path / "videos.tsv")
-    datasets = {"mice": {"labels": [str(labels)]}}
+    datasets = {"mice": {"labels": [str(labels)], "label_source": "human"}}
     write_json(config, {"datasets": datasets, "split": {"block_frames": 5}, "videos": sheet})
     assert check_project(config) == 0
     said = capsys.readouterr().out

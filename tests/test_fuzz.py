@@ -77,7 +77,13 @@ def _coco(data: Path, folder: Path) -> Path:
 
 def _config(data: Path, folder: Path) -> Path:
     value = {
-        "datasets": {"mice": {"labels": [str(data / "formats/slp/minimal_instance.slp")], "path_map": {"Z:/a": "/b"}}},
+        "datasets": {
+            "mice": {
+                "labels": [str(data / "formats/slp/minimal_instance.slp")],
+                "path_map": {"Z:/a": "/b"},
+                "label_source": "human",
+            }
+        },
         "split": {"by": "block", "val": 0.2, "test": 0.2, "folds": 1, "block_frames": 5, "gap_frames": "auto"},
         "methods": {"theirs": {"type": "bottomup", "models": [{"path": "model"}]}},
         "seeds": [0, 1],

@@ -27,7 +27,7 @@ def test_a_deeplabcut_project_needs_no_conversion(shared_data: Path, tmp_path: P
     project = shared_data / "mouse-openfield"
     labels_file = project / spelled
     config: dict[str, Any] = {
-        "datasets": {"mouse": {"labels": [str(labels_file)]}},
+        "datasets": {"mouse": {"labels": [str(labels_file)], "label_source": "human"}},
         "split": {"by": "block", "block_frames": 8, "gap_frames": 1},
         "work_dir": str(tmp_path / "work"),
     }
@@ -120,7 +120,7 @@ work_dir: {work}
 SHORT = {
     "mouse-openfield": """
 datasets:
-  data: {{labels: [{data}/config.yaml]}}
+  data: {{labels: [{data}/config.yaml], label_source: human}}
 split: {{block_frames: 8}}
 recipes:
   single: recipes/single_instance.unet.yaml
@@ -129,5 +129,6 @@ methods:
 work_dir: {work}
 """,
     "flies-wide": "datasets:\n  data: {{labels: [{data}/labels.slp], label_source: model}}\n" + _TOPDOWN,
-    "mice-home": "datasets:\n  data: {{labels: [{data}/labels.slp]}}\nsplit: {{block_frames: 5}}\n" + _TOPDOWN,
+    "mice-home": "datasets:\n  data: {{labels: [{data}/labels.slp], label_source: human}}\nsplit: {{block_frames: 5}}\n"
+    + _TOPDOWN,
 }

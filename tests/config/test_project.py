@@ -16,7 +16,12 @@ from posewright.errors import InputError, InputProblems
 def project(**changes: Any) -> dict[str, Any]:
     methods = {"topdown": {"type": "topdown", "recipes": ["centroid", "instance"]}}
     recipes = {"centroid": "centroid.yaml", "instance": "instance.yaml"}
-    return {"datasets": {"flies": {"labels": ["labels.slp"]}}, "recipes": recipes, "methods": methods, **changes}
+    return {
+        "datasets": {"flies": {"labels": ["labels.slp"], "label_source": "human"}},
+        "recipes": recipes,
+        "methods": methods,
+        **changes,
+    }
 
 
 def faults(value: dict[str, Any]) -> str:
@@ -90,7 +95,9 @@ def test_a_dataset_may_have_no_labels() -> None:
 
 
 def test_sections_are_validated_by_themselves() -> None:
-    assert validate(DatasetConfig, {"labels": ["a.slp"]}, "--dataset").reading()["paths"] == [Path("a.slp")]
+    assert validate(DatasetConfig, {"labels": ["a.slp"], "label_source": "human"}, "--dataset").reading()["paths"] == [
+        Path("a.slp")
+    ]
 
 
 def test_yaml_faults_name_file_and_line(tmp_path: Path) -> None:
@@ -133,8 +140,16 @@ def test_a_label_file_may_differ_from_its_dataset() -> None:
     ]
     assert len(flies.declared()) == 2
     assert load_project(found.model_dump(mode="json", by_alias=True)) == found
-    alike = load_project(project(datasets={"flies": {"labels": ["a.slp", {"path": "b.slp"}]}}))
+    alike = load_project(project(datasets={"flies": {"labels": ["a.slp", {"path": "b.slp"}], "label_source": "human"}}))
     assert alike.datasets["flies"].declared() == []
+
+
+def test_who_made_the_labels_has_to_be_said_of_every_file() -> None:
+    told = {"path": "b.slp", "label_source": "model"}
+    fault = faults(project(datasets={"flies": {"labels": ["a.slp", told]}}))
+    assert "nobody says who made a.slp; add `label_source: human`" in fault and "b.slp" not in fault
+    for dataset in ({"labels": [told]}, {"labels": []}, {"labels": ["a.slp"], "label_source": "corrected"}):
+        load_project(project(datasets={"flies": dataset}))
 
 
 @pytest.mark.parametrize(

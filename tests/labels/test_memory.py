@@ -86,7 +86,7 @@ def test_folds_divided_at_the_same_time_remember_the_same(tmp_path: Path) -> Non
 
 def _script(folder: Path, fold: int) -> None:
     words = {
-        "--dataset": json.dumps({"labels": [str(folder / "labels.slp")]}),
+        "--dataset": json.dumps({"labels": [str(folder / "labels.slp")], "label_source": "human"}),
         "--split": json.dumps({"by": "video", "folds": 3}),
         "--fold": str(fold),
         "--groups": str(folder / "split" / "groups.tsv"),

@@ -131,7 +131,7 @@ def test_a_film_of_the_right_name_with_other_pictures_is_told(tmp_path: Path) ->
     labels = packed([film(tmp_path / "old" / "cam0.mp4", edge=40)], tmp_path / "labels" / "cam0.pkg.slp")
     (tmp_path / "old" / "cam0.mp4").unlink()
     other = film(tmp_path / "data" / "cam0.mp4", edge=8)
-    dataset = {"labels": [str(labels)], "video_paths": [str(tmp_path / "data")]}
+    dataset = {"labels": [str(labels)], "label_source": "human", "video_paths": [str(tmp_path / "data")]}
     project = load_project({"datasets": {"data": dataset}, "split": {"block_frames": 1, "gap_frames": 0}})
     with pytest.raises(InputProblems, match=re.escape(f"{other} is not the video as it was labelled")):
         check_inputs(project, "data", tmp_path / "check.json")

@@ -57,7 +57,7 @@ def label(path: Path, out: Path, embedded_offset: int | None = None) -> Path:
 
 
 def check(folder: Path, labels: Path, **dataset: Any) -> Any:
-    settings = {"labels": [str(labels)], **dataset}
+    settings = {"labels": [str(labels)], "label_source": "human", **dataset}
     split = {"block_frames": 5, "gap_frames": 0, "val": 0.3, "test": 0.3}
     check_inputs(load_project({"datasets": {"data": settings}, "split": split}), "data", folder / "check.json")
     return read_json(folder / "check.json")["labels"]["videos"][0]["frame_check"]

@@ -121,7 +121,7 @@ def test_what_the_workflow_takes_from_the_package_imports_nothing_heavy(tmp_path
         ({"metods": {}}, "did you mean 'methods'"),
         ({"seeds": "many"}, "seeds"),
         ({"predict": {"releases": ["dev-topdwon"]}}, "did you mean 'dev-topdown'"),
-        ({"datasets": {"flies": {"labels": ["lables.slp"]}}}, "lables.slp does not exist"),
+        ({"datasets": {"flies": {"labels": ["lables.slp"], "label_source": "human"}}}, "lables.slp does not exist"),
         ({"predict": {"dtype": "bfloat16"}}, "float32"),
     ],
 )

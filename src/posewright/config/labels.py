@@ -44,8 +44,9 @@ class DatasetConfig(Section):
 
     labels: LabelFiles | None = ()
     """Label files (formats.md lists the kinds); `{path, label_source, complete}` where one differs from the rest."""
-    label_source: LabelSource = "human"
-    """Who made the labels: a person, a person correcting a model, or a model alone. Stands in every result."""
+    label_source: LabelSource | None = None
+    """Who made the labels: a person, a person correcting a model, or a model alone. To be said of all labels, here or
+    file by file: it stands in every result, and on a model's labels there is no verdict."""
     complete: bool = True
     """Whether every animal in a labelled frame is labelled; if not, unmatched predictions count as unknown."""
     video_paths: Texts = ()
@@ -61,6 +62,16 @@ class DatasetConfig(Section):
     frame_check: Literal["error", "report", "off"] = "error"
     """What it is if seeking, counting and embedded images show different frames under one number: an error of the
     check, an entry in its facts only, or not looked at."""
+
+    @model_validator(mode="after")
+    def _declared(self) -> Self:
+        unsaid = [file.path for file in self.files if file.label_source is None]  # rule 10
+        if unsaid:
+            raise ValueError(
+                f"label_source: nobody says who made {', '.join(unsaid)}; add `label_source: human`, `corrected` (a "
+                "person corrected a model's) or `model`"
+            )
+        return self
 
     @property
     def files(self) -> tuple[LabelFile, ...]:
