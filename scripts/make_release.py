@@ -5,6 +5,7 @@ from pathlib import Path
 
 from posewright import door
 from posewright.prediction.checkpoints import require_checkpoints
+from posewright.prediction.peer_model import own_folders
 from posewright.prediction.release import import_release, make_release
 from posewright.provenance import NAME, recording
 from posewright.shapes import DecodeOptions
@@ -46,19 +47,20 @@ def release(given: argparse.Namespace) -> None:
         import_release(given.name, made_of, given.bundle, made_of["sha256"], given.out, given.ledger)
         return
     require_checkpoints(given.checkpoints)
-    make_release(
-        name=given.name,
-        definition=given.definition,
-        models=given.models,
-        out=given.out,
-        ledger=given.ledger,
-        backend=given.settings["backend"],
-        dtype=given.settings["dtype"],
-        options=DecodeOptions(**given.settings["options"]),
-        thresholds=given.thresholds,
-        gpu=given.gpu > 0,
-        evaluations=given.evaluations,
-    )
+    with own_folders(given.models) as models:
+        make_release(
+            name=given.name,
+            definition=given.definition,
+            models=models,
+            out=given.out,
+            ledger=given.ledger,
+            backend=given.settings["backend"],
+            dtype=given.settings["dtype"],
+            options=DecodeOptions(**given.settings["options"]),
+            thresholds=given.thresholds,
+            gpu=given.gpu > 0,
+            evaluations=given.evaluations,
+        )
 
 
 if __name__ == "__main__":

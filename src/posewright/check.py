@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,9 @@ from posewright.labels.recordings import groups_of
 from posewright.labels.split import Split, split_labels
 from posewright.layout import read_rows, release_file
 from posewright.plan.videos import missing_videos
-from posewright.prediction.checkpoints import require_checkpoints
+from posewright.prediction.checkpoints import is_peer_folder, require_checkpoints
 from posewright.prediction.fetch import check_source
+from posewright.prediction.peer_model import require_known
 
 
 def check_inputs(project: ProjectConfig, dataset: str, out: Path, table: Path | None = None) -> None:
@@ -100,6 +102,8 @@ def _check_sources(project: ProjectConfig, findings: Findings) -> None:
         for model in method.models or ():
             if model.sha256 is None and not os.path.isdir(model.path):
                 findings.add(f"methods.{name}.models", f"{model.path} is no folder", "name that of a trained model")
+            if is_peer_folder(Path(model.path)):
+                findings.attempt(partial(require_known, Path(model.path)))
         for key in ("predictions", "trained_on"):
             for file in getattr(method, key) or ():
                 if not os.path.exists(file):  # unlike Path.exists, False also where access is denied

@@ -16,6 +16,7 @@ from posewright.files import read_json, write_json
 from posewright.prediction.backends import BackendName
 from posewright.prediction.batch import predict_videos
 from posewright.prediction.contracts import Estimator
+from posewright.prediction.peer_model import own_folders
 from posewright.prediction.release import WORKING_PREFIX, Release, make_release, read_release, try_out
 from posewright.prediction.status import STATUS_NAME
 from posewright.tracking.tracker import tracker_for
@@ -121,7 +122,8 @@ def _release(models: Sequence[Path], wishes: Wishes, work: Path) -> Path:
     name = WORKING_PREFIX + "+".join(re.sub(r"[^A-Za-z0-9._-]+", "-", model.resolve().name) for model in models)
     threshold: float | Literal["auto"] = "auto" if wishes.peak_threshold is None else wishes.peak_threshold
     backend = wishes.backend or "auto"
-    make_release(name, {}, models, path, work / "ledger.tsv", backend, peak_threshold=threshold)
+    with own_folders(models) as folders:
+        make_release(name, {}, folders, path, work / "ledger.tsv", backend, peak_threshold=threshold)
     return path
 
 

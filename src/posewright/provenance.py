@@ -29,6 +29,7 @@ from posewright.surroundings import git_commit, machine, package_versions
 SCHEMA = 2
 NAME = "provenance.json"
 _CONTENT = {"split.json": "digest", "release.json": "digest", "model.json": "weights_sha256"}
+_FOREIGN = "best.ckpt"  #: what tells a model folder of another program
 _SAMPLE = 1 << 16
 
 
@@ -164,7 +165,7 @@ def _stamp(seconds: float) -> str:
 
 def _digest(path: Path) -> str:
     if path.is_dir():
-        path = next((path / name for name in _CONTENT if (path / name).is_file()), path)
+        path = next((path / name for name in (*_CONTENT, _FOREIGN) if (path / name).is_file()), path)
     if not path.is_file():
         return "none"
     if path.name in _CONTENT:

@@ -9,12 +9,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from posewright.prediction.peer_model import own_folders
 from posewright.prediction.release import read_release
 
 
 @contextmanager
 def opened(models: Sequence[Path], options: Mapping[str, Any]) -> Iterator[tuple[Sequence[Path], Mapping[str, Any]]]:
-    """Yield model folders and the options to run them with; a release is unpacked for as long as this lasts.
+    """Yield model folders and the options to run them with.
+
+    A release is unpacked, and a model of sleap-nn made one of ours, for as long as this lasts.
 
     Args:
         models: model folders, or alone a ``release.json`` or a bundle.
@@ -24,7 +27,8 @@ def opened(models: Sequence[Path], options: Mapping[str, Any]) -> Iterator[tuple
         InputError: it is no sound release.
     """
     if len(models) != 1 or not models[0].is_file():
-        yield models, options
+        with own_folders(models) as folders:
+            yield folders, options
         return
     release = read_release(models[0])
     frozen = {**asdict(release.options), "backend": release.backend, "source": "release"}

@@ -14,6 +14,7 @@ from posewright.plan.labels import LabelPlan
 from posewright.plan.methods import MethodPlan
 from posewright.plan.parts import decoding
 from posewright.plan.videos import VideoPlan
+from posewright.prediction.checkpoints import is_peer_folder
 
 
 @dataclass(frozen=True)
@@ -57,12 +58,12 @@ class ReleasePlan:
         """Return method -> why it cannot be run as a release, so that its speed is not measured (rule 13)."""
         reasons = {}
         for name, method in self.project.methods.items():
-            foreign = [folder for folder in self.methods.folders(name) if not (Path(folder) / "model.json").is_file()]
+            foreign = [folder for folder in self.methods.folders(name) if not _is_model(Path(folder))]
             if method.predictions is not None:
                 reasons[name] = "it consists of poses that another program found, and there is no model of it to run"
             elif foreign:
                 reasons[name] = (
-                    f"{Path(foreign[0]).name} holds no model.json, so it is no model of Posewright, and only such "
+                    f"{Path(foreign[0]).name} holds neither a model of Posewright nor one of sleap-nn, and only such "
                     "models become a release"
                 )
         return reasons
@@ -114,3 +115,7 @@ class ReleasePlan:
         """Return what is chosen once per release: where and how its models run."""
         predict = self.project.predict
         return canonical_json({"backend": predict.backend, "dtype": predict.dtype, "options": decoding(self.project)})
+
+
+def _is_model(folder: Path) -> bool:
+    return (folder / "model.json").is_file() or is_peer_folder(folder)

@@ -12,6 +12,12 @@ from posewright.files import file_digest
 NAMES = ("best.ckpt", "best_model.h5")
 
 
+def is_peer_folder(folder: Path) -> bool:
+    """Whether a folder is a model of sleap-nn: its settings and checkpoint, and nothing that we wrote."""
+    names = ("training_config.yaml", "best.ckpt")
+    return not (folder / "model.json").is_file() and all((folder / name).is_file() for name in names)
+
+
 def require_checkpoints(digests: Mapping[str, str]) -> None:
     """Compare the checkpoint of each model folder with its digest.
 

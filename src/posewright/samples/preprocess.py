@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -24,23 +24,48 @@ class Preprocess:
         scale: factor of the size; below 1 areas are averaged, above 1 bilinear.
         multiple: the padded size is a multiple of this (the network's max_stride).
         crop_size_px: side of the crops before scaling; None for whole frames.
+        scaling: ``areas`` of pixels on one another (`posewright.geometry`), or as models of ``sleap-nn`` learnt it:
+            bilinear with antialiasing, and a point ``x`` moves to ``x * scale``.
+        fitted: height and width that whole frames are fitted into before scaling, as the peer does with frames of
+            other sizes; None for not at all.
     """
 
     channels: int
     scale: float
     multiple: int
     crop_size_px: int | None = None
+    scaling: Literal["areas", "sleap-nn"] = "areas"
+    fitted: tuple[int, int] | None = None
 
     def scaled(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Transform]:
         """Return the image with the right channels and scale, and how points move into it; not padded."""
         image = with_channels(image, self.channels)
         size = Size(*image.shape[:2])
-        new = scaled_size(size, self.scale)
-        return resized(image, new), Transform.resize(size, new)
+        if self.scaling == "areas":
+            return resized(image, scaled_size(size, self.scale)), self._moves(size)
+        part = self._fit(size)
+        if part != 1.0:
+            image = antialiased(image, Size(round(size.height * part), round(size.width * part)))
+        if self.fitted is not None:
+            lack = [max(0, side - own) for side, own in zip(self.fitted, image.shape[:2], strict=True)]
+            image = np.pad(image, ((0, lack[0]), (0, lack[1]), (0, 0)))
+        return antialiased(image, scaled_size(Size(*image.shape[:2]), self.scale)), self._moves(size)
 
     def input_size(self, size: Size) -> Size:
         """Return the padded size of the network's input for an image of ``size``."""
-        return scaled_size(size, self.scale).padded(self.multiple)
+        whole = size if self.fitted is None else Size(*self.fitted)
+        return scaled_size(whole, self.scale).padded(self.multiple)
+
+    def _fit(self, size: Size) -> float:
+        """Return by which factor a frame is fitted; the peer enlarges smaller ones, too."""
+        return 1.0 if self.fitted is None else min(self.fitted[0] / size.height, self.fitted[1] / size.width)
+
+    def _moves(self, size: Size) -> Transform:
+        """Return how points of an image of ``size`` move."""
+        if self.scaling == "areas":
+            return Transform.resize(size, scaled_size(size, self.scale))
+        factor = self._fit(size) * self.scale
+        return Transform((factor, factor))
 
     def batch(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Transform]:
         """Return network inputs ``[batch height width channel]`` for images of one size, and how points move."""
@@ -50,11 +75,12 @@ class Preprocess:
         for index, image in enumerate(images):
             small, _ = self.scaled(image)
             out[index, : small.shape[0], : small.shape[1]] = small
-        return out, Transform.resize(size, scaled_size(size, self.scale))
+        return out, self._moves(size)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fields by name."""
-        return asdict(self)
+        """Return the fields by name; what only the peer's models have, of these."""
+        peers = {one.name: one.default for one in fields(self) if one.name in ("scaling", "fitted")}
+        return {name: value for name, value in asdict(self).items() if name not in peers or value != peers[name]}
 
 
 def with_channels(image: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
@@ -75,3 +101,16 @@ def resized(image: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     out: NDArray[np.uint8] = cv2.resize(image, (size.width, size.height), interpolation=interpolation)  # type: ignore[assignment]
     return out.reshape(size.height, size.width, image.shape[2])
+
+
+def antialiased(image: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
+    """Resize ``[height width channel]`` bilinearly, with a wider filter where it shrinks, as torchvision does."""
+    from PIL import Image
+
+    if image.shape[:2] == (size.height, size.width):
+        return image
+    planes = [
+        Image.fromarray(image[..., plane]).resize((size.width, size.height), Image.Resampling.BILINEAR)
+        for plane in range(image.shape[2])
+    ]
+    return np.stack([np.asarray(plane, np.uint8) for plane in planes], axis=-1)
