@@ -11,6 +11,7 @@ rule choose_checkpoint:
         split="results/{dataset}/split/fold{fold}/split.json",
         labels=ancient("results/{dataset}/split/fold{fold}/val.slp"),
         store="results/{dataset}/store.json",
+        repeats=lambda w: repeats(w.dataset) if PLAN.methods.decided_by_sigmas else [],
     output:
         model="results/{dataset}/chosen/{method}/{recipe}/fold{fold}_seed{seed}/model.json",
         checkpoint="results/{dataset}/chosen/{method}/{recipe}/fold{fold}_seed{seed}/best.ckpt",
@@ -39,10 +40,12 @@ rule choose_checkpoint:
         models=subpath(input.model, parent=True),
         partners=lambda w, input: folders(input.partners),
         split=subpath(input.split, parent=True),
+        repeats=lambda w, input: repeats_words(input),
         out=subpath(output.model, parent=True),
     shell:
         'python "$POSEWRIGHT/scripts/store_frames.py" --if-missing --dataset {params.labels:q} --out {params.store:q}'
         " > {log:q} 2>&1; "
         'python "$POSEWRIGHT/scripts/choose_checkpoint.py" --model {params.models:q} --partners {params.partners:q}'
         " --split {params.split:q} --store {params.store:q} --dataset {params.dataset:q}"
-        " --options {params.options:q} --primary {params.primary:q} --out {params.out:q} >> {log:q} 2>&1"
+        " --options {params.options:q} --primary {params.primary:q} {params.repeats:q} --out {params.out:q}"
+        " >> {log:q} 2>&1"

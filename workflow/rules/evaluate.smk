@@ -12,6 +12,7 @@ rule evaluate_method:
         # Thresholds are tuned on validation frames, and used unchanged on test frames.
         thresholds=lambda w: thresholds(w.dataset, w.method, w.fold, w.seed) if w.side == "test" else [],
         release=lambda w: PLAN.methods.release_files(w.dataset, w.method),
+        repeats=lambda w: repeats(w.dataset),
     output:
         metrics="results/{dataset}/evaluation/{method}/fold{fold}_seed{seed}/{side}/metrics.json",
         others=multiext(
@@ -44,6 +45,7 @@ rule evaluate_method:
         split=subpath(input.split, parent=True),
         ledger=untracked(lambda w: f"results/{w.dataset}/evaluation/ledger.tsv"),
         question=untracked(lambda w: PLAN.methods.question()),
+        repeats=lambda w, input: repeats_words(input),
         out=subpath(output.metrics, parent=True),
     shell:
         'python "$POSEWRIGHT/scripts/store_frames.py" --if-missing --dataset {params.labels:q} --out {params.store:q}'
@@ -52,7 +54,7 @@ rule evaluate_method:
         " {params.checkpoints:q}"
         " --split {params.split:q} --side {wildcards.side} --store {params.store:q} --dataset {params.dataset:q}"
         " --labels {params.files:q} --options {params.options:q} {params.thresholds:q} --ledger {params.ledger:q}"
-        " --question {params.question:q} --out {params.out:q} >> {log:q} 2>&1"
+        " {params.repeats:q} --question {params.question:q} --out {params.out:q} >> {log:q} 2>&1"
 
 
 rule compare_methods:

@@ -10,6 +10,7 @@ rule build_report:
         store="results/{dataset}/store.json",
         plan=plan_file("{dataset}", 0),
         behaviour=lambda w: behaviours(w.dataset),
+        repeats=lambda w: repeats(w.dataset),
     output:
         page=report(
             "results/{dataset}/report/{page}.html",
@@ -38,6 +39,7 @@ rule build_report:
         types=PLAN.methods.types(),
         # As inputs they would be made, or made again, for every report.
         optional=lambda w: PLAN.optional.results(w.dataset),
+        repeats=lambda w, input: repeats_words(input),
         results=subpath(output.page, ancestor=2),
         figures=lambda w: f"results/{w.dataset}/report/figures/{w.page}",
     shell:
@@ -45,5 +47,5 @@ rule build_report:
         " > {log:q} 2>&1; "
         'python "$POSEWRIGHT/scripts/build_report.py" --results {params.results:q} --side {params.side}'
         " --status {input.status:q} --store {params.store:q} --title {wildcards.dataset:q}"
-        " --types {params.types:q} --figures {params.figures:q}"
+        " --types {params.types:q} --figures {params.figures:q} {params.repeats:q}"
         " --out {output.page:q} >> {log:q} 2>&1"
