@@ -17,13 +17,12 @@ def main() -> None:
     words.add_argument("--title", required=True, help="headline of the page")
     words.add_argument("--types", type=door.mapping, default={}, metavar="JSON", help="method -> its type")
     words.add_argument("--figures", type=Path, help="folder for the figures as files (default: none)")
-    words.add_argument("--repeats", type=Path, help="repeats.json: how exact the labels are (default: not known)")
     words.add_argument("--out", type=Path, required=True, help="the page")
     given = words.parse_args()
     inputs = [
         given.results / "comparison" / given.side / "summary.json",
         *sorted(given.results.glob(f"evaluation/*/*/{given.side}/metrics.json")),
-        *(path for path in (given.status, given.repeats) if path),
+        *([given.status] if given.status else []),
     ]
     with recording(beside(given.out), "build_report", inputs=inputs, params={"side": given.side, "types": given.types}):
         build_report(
@@ -35,7 +34,6 @@ def main() -> None:
             out=given.out,
             types=given.types,
             figures=given.figures,
-            repeats=given.repeats,
         )
 
 

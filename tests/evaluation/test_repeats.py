@@ -110,7 +110,7 @@ def test_what_one_labelling_lacks_is_no_pair_and_changes_no_other() -> None:
     assert kept["distance_px"].to_numpy() == pytest.approx(table["distance_px"].to_numpy())
 
 
-def test_copies_are_no_second_labelling_and_slips_no_spread() -> None:
+def test_copies_are_no_second_labelling_and_outliers_no_spread() -> None:
     first, second = two_labellings(200)
     clean = sigmas(distances(frames_of(first, second), NODES)[0])
     copied = [*second, *(one.copy() for one in first)]
@@ -121,7 +121,7 @@ def test_copies_are_no_second_labelling_and_slips_no_spread() -> None:
         one[0, 4] += [0.0, 60.0]  # ten tails of animal 0
     table, _ = distances(frames_of(first, second), NODES)
     told = spread(table, NODES)["nodes"]
-    assert [entry["slips"] for entry in told] == [0, 0, 0, 0, 10, 0]
+    assert [entry["outliers"] for entry in told] == [0, 0, 0, 0, 10, 0]
     assert sigmas(table) == pytest.approx(clean, rel=0.05)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from posewright.evaluation.repeats import distances, spread
-from posewright.files import write_json
+from posewright.files import read_json, write_json
 from posewright.labels.repeats import LabelledTwice
 from posewright.report.build import build_report
 
@@ -29,19 +30,13 @@ def repeats(n_frames: int, moved_px: float, nodes: int = len(FLY.nodes)) -> dict
 
 
 def section(made: Made, folder: Path, content: dict[str, Any] | None) -> str | None:
-    file = folder / "repeats.json"
-    if content is not None:
-        write_json(file, content)
-    build_report(
-        results=made.results,
-        side="val",
-        status=made.status,
-        out=folder / "index.html",
-        store=made.store,
-        title="Flies",
-        repeats=file if content is not None else None,
-    )
-    found = re.search(r'<section id="labels">.*?</section>', (folder / "index.html").read_text(), re.DOTALL)
+    """Return the text of the section where evaluations were made with such a file, or without one."""
+    results, page = folder / "flies", folder / "index.html"
+    shutil.copytree(made.results, results)
+    for path in results.glob("evaluation/*/*/val/metrics.json") if content else ():
+        write_json(path, {**read_json(path), "repeats": content})
+    build_report(results=results, side="val", status=made.status, out=page, store=made.store, title="Flies")
+    found = re.search(r'<section id="labels">.*?</section>', page.read_text(), re.DOTALL)
     return None if found is None else " ".join(re.sub(r"<[^>]*>", " ", found[0]).split())
 
 

@@ -82,6 +82,11 @@ def repeats_words(input):
     return ["--repeats", str(input.repeats)] if input.repeats else []
 
 
+def threshold_words(input):
+    """Return the words that name tuned thresholds to a script; none where they are no input."""
+    return ["--thresholds", str(input.thresholds)] if input.thresholds else []
+
+
 def store_of(wildcards):
     """Return the index of the decoded frames, beside which their pixels lie."""
     return f"{WORK}/store/{wildcards.dataset}/store.json"

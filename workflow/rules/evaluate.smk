@@ -39,13 +39,13 @@ rule evaluate_method:
         dataset=lambda w: PLAN.labels.judged_json(w.dataset),
         options=lambda w: PLAN.methods.evaluation_options(w.method),
         files=untracked(lambda w: PLAN.labels.files(w.dataset)),
-        thresholds=lambda w, input: ["--thresholds", str(input.thresholds)] if input.thresholds else [],
+        # Words of their own would change the command, and all that was ever scored would be scored again.
+        thresholds=lambda w, input: threshold_words(input) + repeats_words(input),
         poses=lambda w, input: PLAN.methods.source_words(w.method, folders(input.models) or list(input.release)),
         checkpoints=lambda w: PLAN.methods.checkpoint_words(w.method),
         split=subpath(input.split, parent=True),
         ledger=untracked(lambda w: f"results/{w.dataset}/evaluation/ledger.tsv"),
         question=untracked(lambda w: PLAN.methods.question()),
-        repeats=lambda w, input: repeats_words(input),
         out=subpath(output.metrics, parent=True),
     shell:
         'python "$POSEWRIGHT/scripts/store_frames.py" --if-missing --dataset {params.labels:q} --out {params.store:q}'
@@ -54,7 +54,7 @@ rule evaluate_method:
         " {params.checkpoints:q}"
         " --split {params.split:q} --side {wildcards.side} --store {params.store:q} --dataset {params.dataset:q}"
         " --labels {params.files:q} --options {params.options:q} {params.thresholds:q} --ledger {params.ledger:q}"
-        " {params.repeats:q} --question {params.question:q} --out {params.out:q} >> {log:q} 2>&1"
+        " --question {params.question:q} --out {params.out:q} >> {log:q} 2>&1"
 
 
 rule compare_methods:

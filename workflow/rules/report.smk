@@ -10,7 +10,6 @@ rule build_report:
         store="results/{dataset}/store.json",
         plan=plan_file("{dataset}", 0),
         behaviour=lambda w: behaviours(w.dataset),
-        repeats=lambda w: repeats(w.dataset),
     output:
         page=report(
             "results/{dataset}/report/{page}.html",
@@ -39,7 +38,6 @@ rule build_report:
         types=PLAN.methods.types(),
         # As inputs they would be made, or made again, for every report.
         optional=lambda w: PLAN.optional.results(w.dataset),
-        repeats=lambda w, input: repeats_words(input),
         results=subpath(output.page, ancestor=2),
         figures=lambda w: f"results/{w.dataset}/report/figures/{w.page}",
     shell:
@@ -47,5 +45,5 @@ rule build_report:
         " > {log:q} 2>&1; "
         'python "$POSEWRIGHT/scripts/build_report.py" --results {params.results:q} --side {params.side}'
         " --status {input.status:q} --store {params.store:q} --title {wildcards.dataset:q}"
-        " --types {params.types:q} --figures {params.figures:q} {params.repeats:q}"
+        " --types {params.types:q} --figures {params.figures:q}"
         " --out {output.page:q} >> {log:q} 2>&1"

@@ -21,7 +21,7 @@ from posewright.evaluation.runs import write_run
 from posewright.evaluation.scoring import Evaluation, evaluate_poses
 from posewright.evaluation.side import ScoredSide
 from posewright.evaluation.tables import write_table
-from posewright.files import write_json
+from posewright.files import read_json, write_json
 from posewright.labels.digest import labels_digest
 from posewright.labels.model import LabelSet
 from posewright.labels.seen import marks_of_models
@@ -116,6 +116,7 @@ def evaluate_method(
             options.get("trained_on"),
             marks_of_models(models, side) if models else None,
         ),
+        **({"repeats": read_json(repeats)} if repeats else {}),
         "oracle": _oracle(estimator, truth, frames, evaluation, sigmas, batch)
         if estimator is not None and options.get("oracle", side == "val")
         else None,

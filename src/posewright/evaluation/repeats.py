@@ -8,10 +8,11 @@ one, so that
     ``sigma^2 = E[|a - b|^2 / (2 s^2)]``.
 
 ``s^2`` is the area that our OKS takes (the box around the visible nodes); each labelling's animal stands once for the
-truth, so the order of the two does not matter. A mean of squares follows the few pairs that are far apart, and some of
-these are no spread at all: left for right, a slip of the mouse. Of two Gaussian labellings one pair in 2^16 lies beyond
-four medians; what lies there is counted as a *slip* and left out of the sigma, not of the distances. An animal at the
-very same points in both was copied and not labelled again, and counts nowhere.
+truth, so the order of the two does not matter. A mean of squares follows the few pairs that are far apart, and these
+are seldom a spread: left for right, a slip of the mouse, an animal of which hardly anything shows and whose box is
+nearly nothing. Of two Gaussian labellings one pair in 2^16 has ``|a - b| / s`` beyond four medians; what lies there is
+counted as an *outlier* and left out of the sigma, not of the distances. An animal at the very same points in both was
+copied and not labelled again, and counts nowhere.
 
 A sigma of n pairs is known to within about 1 / (2 sqrt(n)) of itself, 16 % at `MIN_PAIRS`. A node with fewer takes the
 median of the others' sigmas: the same people labelled it, while the default was measured on nobody. Labels of all sides
@@ -42,7 +43,7 @@ from posewright.labels.repeats import LabelledTwice, labelled_twice
 
 SCHEMA = 1
 MIN_PAIRS = 10  #: fewer give a node no sigma of its own
-_SLIP = 4.0  #: medians of the distance
+_OUTLIER = 4.0  #: medians of the distance over the root of the area
 
 DISTANCE_SCHEMA = pa.schema(
     [
@@ -162,9 +163,9 @@ def _node(node: str, rows: pd.DataFrame) -> dict[str, Any]:
     """Return what is measured of one node; its sigma is None where the pairs are too few or do not differ."""
     variance = rows["variance"].dropna().to_numpy(np.float64)
     middle = float(np.median(variance)) if len(variance) else 0.0
-    kept = variance[variance <= _SLIP**2 * middle] if middle > 0 else variance
+    kept = variance[variance <= _OUTLIER**2 * middle] if middle > 0 else variance
     sigma = float(np.sqrt(kept.mean())) if len(kept) >= MIN_PAIRS else 0.0
-    return {"node": node, **_percentiles(rows), "slips": len(variance) - len(kept), "sigma": sigma or None}
+    return {"node": node, **_percentiles(rows), "outliers": len(variance) - len(kept), "sigma": sigma or None}
 
 
 def _percentiles(rows: pd.DataFrame) -> dict[str, Any]:

@@ -28,7 +28,6 @@ def build_report(
     title: str,
     types: Mapping[str, str] = MappingProxyType({}),
     figures: Path | None = None,
-    repeats: Path | None = None,
 ) -> None:
     """Write the report on one dataset and one side of its split as a single HTML file.
 
@@ -43,9 +42,8 @@ def build_report(
         title: heading of the page, plain text.
         types: method -> its type in config.yaml, to tell what was suggested from what was not.
         figures: folder for the figures as files, of every method in ``types`` and of all together; None: none.
-        repeats: ``repeats.json``, where frames were labelled once more.
     """
-    found = gather(Path(results), side, status, repeats)
+    found = gather(Path(results), side, status)
     context = Context(found, types, _open_store(Path(store)), asked_of_videos=status is not None)
     page = Page(
         title=title,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +87,6 @@ class Results:
         status: the dataset's rows of status.tsv; None if there is no such file.
         provenance: place of an artefact within the folder -> its record; predicted videos have theirs in their status.
         missing: sentences about files that are absent or cannot be read.
-        repeats: repeats.json; empty where no frame was labelled once more.
     """
 
     dataset: str
@@ -102,7 +101,6 @@ class Results:
     status: pd.DataFrame | None
     provenance: Mapping[str, Mapping[str, Any]]
     missing: tuple[str, ...]
-    repeats: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def method_names(self) -> tuple[str, ...]:
@@ -168,15 +166,8 @@ class Reader:
         self.missing.append(f"{path.relative_to(self.folder) if inside else path} {what}.")
 
 
-def gather(results: Path, side: str, status: Path | None, repeats: Path | None = None) -> Results:
-    """Read all that ``results/<dataset>`` holds about one side, and the files that are named beside it.
-
-    Args:
-        results: the folder.
-        side: ``val`` or ``test``.
-        status: the table of all video states, of which the dataset's rows are taken; None: there is none.
-        repeats: ``repeats.json``; None: there is none.
-    """
+def gather(results: Path, side: str, status: Path | None) -> Results:
+    """Read all that ``results/<dataset>`` holds about one side, and the dataset's rows of the status table."""
     reader = Reader(results)
     comparison = results / "comparison" / side
     return Results(
@@ -191,7 +182,6 @@ def gather(results: Path, side: str, status: Path | None, repeats: Path | None =
         splits=_splits(reader, results / "split"),
         status=None if status is None else _status(reader, status, results.name),
         provenance={artefact.name: reader.json(artefact.path) for artefact in read_records(results, videos=False)},
-        repeats={} if repeats is None else reader.json(repeats),
         missing=tuple(reader.missing),
     )
 

@@ -17,9 +17,8 @@ _ALL = "all body parts"
 
 def repeats_section(context: Context) -> Section | None:
     """Return the distances between two labellings beside the errors of the methods; None where nobody repeated any."""
-    told = context.results.repeats
-    animals = told.get("animals") or {}
-    if not animals.get("compared"):
+    told = next((found for one in context.results.evaluations if (found := one.metrics.get("repeats"))), None)
+    if not told or not told["animals"]["compared"]:
         return None
     blocks: list[Block] = [Text(_ceiling(told)), *_table(context.results, told), Bullets("Counts", _counts(told))]
     return Section("labels", "How exact the labels are", "Labels", blocks)
@@ -39,7 +38,7 @@ def _ceiling(told: Mapping[str, Any]) -> str:
 def _table(results: Results, told: Mapping[str, Any]) -> list[Block]:
     columns = [
         Column("Body part"),
-        Column("Labelled twice", "animals", numeric=True),
+        Column("Labelled twice", "pairs", numeric=True),
         Column("Median (px)", "between two labellings", numeric=True),
         Column("p95 (px)", "between two labellings", numeric=True),
         Column("OKS sigma", "of one labelling", numeric=True),
@@ -79,16 +78,18 @@ def _px(value: Any) -> Cell:
 def _counts(told: Mapping[str, Any]) -> Sequence[str]:
     animals, files = told["animals"], ", ".join(map(str, told["files"]))
     lines = [
-        f"Labelled once more in {files}: {count(animals['compared'])} animals are compared, "
-        f"{count(animals['labels_only'])} stand in the labels only, {count(animals['repeated_only'])} only there."
+        f"Labelled once more in {files}: {count(animals['compared'])} animals are compared. On these frames "
+        f"{count(animals['labels_only'])} animals of the labels and {count(animals['repeated_only'])} of the others "
+        "have no partner where they stand."
     ]
     if animals["copied"]:
         lines.append(f"{count(animals['copied'])} were copied, not labelled again (the very same points): left out.")
-    slips = sum(int(entry["slips"]) for entry in told["nodes"])
-    if slips:
+    outliers = sum(int(entry["outliers"]) for entry in told["nodes"])
+    if outliers:
         lines.append(
-            f"{count(slips)} body parts lie so far apart that it is no spread of one place (left for right, a slip of "
-            "the mouse): they count in the distances, and not in the sigmas."
+            f"{count(outliers)} of {count(told['distance_px']['n'])} body parts lie more than four medians apart for "
+            "the size of their animal (left for right, a slip of the mouse, an animal of which hardly anything shows): "
+            "they count in the distances, and not in the sigmas."
         )
     if any(finite(entry.get("sigma")) is None for entry in told["nodes"]):
         lines.append("No body part was labelled twice often enough for a sigma of OKS: the default stands.")
