@@ -94,6 +94,23 @@ def test_which_labelling_is_the_second_and_how_animals_are_ordered_does_not_matt
     assert same == animals
 
 
+def test_in_a_crowd_of_half_hidden_animals_the_order_does_not_matter_either() -> None:
+    random = np.random.default_rng(0)
+    crowd = [BODY + random.uniform(0, 60, (3, 1, 2)) for _ in range(100)]
+    both = [[one + random.normal(0, 3, one.shape) for one in crowd] for _ in range(2)]
+    for one in (*both[0], *both[1]):
+        one[:, 1:][random.random((3, 5)) < 0.5] = np.nan
+    apart = [distances(frames_of(*order), NODES)[0]["distance_px"] for order in (both, both[::-1])]
+    assert sorted(apart[0]) == pytest.approx(sorted(apart[1]))
+
+
+def test_another_animal_nearby_is_no_second_labelling() -> None:
+    first, second = two_labellings(20)
+    beside = [one + np.array([[[40.0, 30.0]], [[0.0, 0.0]]]) for one in second]
+    _, animals = distances(frames_of(first, beside), NODES)
+    assert animals == {"compared": 20, "copied": 0, "labels_only": 20, "repeated_only": 20}
+
+
 def test_what_one_labelling_lacks_is_no_pair_and_changes_no_other() -> None:
     first, second = two_labellings(200)
     whole, _ = distances(frames_of(first, second), NODES)
@@ -162,6 +179,19 @@ def test_nodes_are_told_by_name_and_a_missing_one_only_where_it_may_be(tmp_path:
     found = read_sigmas(tmp_path / "repeats.json", NODES)
     assert found is not None and found == pytest.approx(expected, rel=1e-5)
     assert read_json(tmp_path / "repeats.json")["nodes"][5]["n"] == 0
+
+
+def test_embedded_frames_of_a_film_that_goes_by_another_path_are_of_that_film(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    mice = shared_data / "mice-home"
+    labels = read_parts([mice / "labels.slp"])
+    elsewhere = LabelSet(labels[0].skeleton, (VideoRef("Z:/lab/cage.mp4", None),), tuple(labels[0].frames))
+    write_labels(elsewhere, tmp_path / "labels.slp")
+    path_map = {"Z:/lab/cage.mp4": str(mice / "video.mp4")}
+    parts = read_parts([tmp_path / "labels.slp"], path_map=path_map)
+    (repeated,) = read_parts([mice / "labels.pkg.slp"])
+    assert len(labelled_twice(parts, repeated, parts[0].skeleton)) == 10
 
 
 @pytest.mark.parametrize(
