@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -87,7 +87,8 @@ def merge_labels(labels: Path, corrected: Sequence[Path], out: Path, places: Pla
         raise InputError(f"{labels} has no skeleton, so nothing can be joined to it; name your labels first.")
     merged = Merged()
     known = _known_videos(base, labels, places)
-    first = {id(one) for frame in base.labeled_frames for one in frame.user_instances}
+    # Kept alive: the id of one that a correction replaces would else be given to a newer one.
+    first = {id(one): one for frame in base.labeled_frames for one in frame.user_instances}
     for path in corrected:
         _join(base, known, _load(path), path, places, merged, first)
     merged.counts["added"] = sum(len(frame.user_instances) for frame in base.labeled_frames) - len(first)
@@ -152,7 +153,7 @@ class _ByObject:
 
 
 def _join(
-    base: Any, known: list[_Known], other: Any, path: Path, places: Places, merged: Merged, first: set[int]
+    base: Any, known: list[_Known], other: Any, path: Path, places: Places, merged: Merged, first: Mapping[int, Any]
 ) -> None:
     """Join one corrected file to the labels in memory."""
     from sleap_io.model.matching import SkeletonMatcher, SkeletonMatchMethod
@@ -223,14 +224,14 @@ def _one_skeleton(base: Any, other: Any, path: Path) -> None:
         other.replace_skeleton(ours, old_skeleton=theirs, node_map=None)
 
 
-def _settle(old: Any, new: Any, merged: Merged, first: set[int]) -> None:
+def _settle(old: Any, new: Any, merged: Merged, first: Mapping[int, Any]) -> None:
     """Leave in each of two frames of one number what will stand in the merged one.
 
     Args:
         old: a frame of the labels, or None.
         new: the corrected one.
         merged: takes what is done.
-        first: ``id`` of each user instance that the labels had before any merge.
+        first: by their ``id``, the user instances that the labels had before any merge.
     """
     older = [] if old is None else list(old.user_instances)
     newer, spent = list(new.user_instances), []
