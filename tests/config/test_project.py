@@ -163,3 +163,9 @@ def test_who_made_the_labels_has_to_be_said_of_every_file() -> None:
 )
 def test_faults_of_a_label_file_name_its_place(labels: list[Any], expected: str) -> None:
     assert f"config key datasets.flies.{expected}" in faults(project(datasets={"flies": {"labels": labels}}))
+
+
+def test_repeated_labels_need_labels_and_are_no_labels_themselves() -> None:
+    assert "name those labels, too" in faults({"datasets": {"flies": {"repeated": ["again.slp"]}}})
+    both = {"labels": [{"path": "again.slp"}], "label_source": "human", "repeated": ["again.slp"]}
+    assert "again.slp stands in `labels` and in `repeated`" in faults({"datasets": {"flies": both}})

@@ -44,6 +44,9 @@ class DatasetConfig(Section):
 
     labels: LabelFiles | None = ()
     """Label files (formats.md lists the kinds); `{path, label_source, complete}` where one differs from the rest."""
+    repeated: Texts = ()
+    """Files in which frames of `labels` were labelled once more, by another person or later: they tell how exact labels
+    are, and with it the sigmas of OKS. Nothing is trained on them."""
     label_source: LabelSource | None = None
     """Who made the labels: a person, a person correcting a model, or a model alone. To be said of all labels, here or
     file by file: it stands in every result, and on a model's labels there is no verdict."""
@@ -71,6 +74,15 @@ class DatasetConfig(Section):
                 f"label_source: nobody says who made {', '.join(unsaid)}; add `label_source: human`, `corrected` (a "
                 "person corrected a model's) or `model`"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _repeats_something(self) -> Self:
+        if self.repeated and not self.labels:
+            raise ValueError("`repeated` labels frames of `labels` once more; name those labels, too")
+        doubled = {file.path for file in self.files} & set(self.repeated)
+        if doubled:
+            raise ValueError(f"{', '.join(sorted(doubled))} stands in `labels` and in `repeated`; keep it in one")
         return self
 
     @property
@@ -103,6 +115,11 @@ class DatasetConfig(Section):
             "missing_nodes": self.missing_nodes,
             "sources": [file.label_source for file in self.files],
         }
+
+    def reading_repeated(self) -> dict[str, Any]:
+        """Return the arguments of `posewright.labels.read.read_parts` for the files that label frames once more."""
+        same = {key: value for key, value in self.reading().items() if key not in ("skeleton", "sources")}
+        return {**same, "paths": [Path(path) for path in self.repeated]}
 
 
 class SplitConfig(Section):

@@ -6,6 +6,7 @@ STAGE_VERSION: dict[str, int] = {
     "check_inputs": 1,  # told only: all that follows a check would be made again with it
     "split_labels": 4,
     "store_frames": 2,
+    "measure_repeats": 1,
     "plan_recipe": 1,
     "train_model": 2,
     "choose_checkpoint": 1,
