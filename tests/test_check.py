@@ -194,12 +194,26 @@ def test_models_and_files_that_methods_come_with_have_to_be_there(shared_data: P
     methods = {
         "ours": {"type": "bottomup", "models": [{"path": "no/model"}]},
         "theirs": {"type": "bottomup", "predictions": ["no.slp", str(labels[0])], "trained_on": ["not.slp"]},
+        "peer": {"type": "bottomup", "models": [{"path": str(_model_of_sleap_nn(tmp_path, "convnext"))}]},
+        "sound": {"type": "bottomup", "models": [{"path": str(_model_of_sleap_nn(tmp_path, "unet"))}]},
     }
     said = faults(tmp_path, labels, methods, split=split)
     assert "methods.ours.models: no/model is no folder; name that of a trained model." in said
     assert "methods.theirs.predictions: no.slp does not exist; correct the path." in said
     assert "methods.theirs.trained_on: not.slp does not exist; correct the path." in said
-    assert said.startswith("3 problems")
+    assert "is a bottomup model of sleap-nn on convnext" in said
+    assert said.startswith("4 problems")
+
+
+def _model_of_sleap_nn(folder: Path, backbone: str) -> Path:
+    """A folder with the settings of such a model; the check does not look at the weights."""
+    heads = {"confmaps": {"part_names": ["a", "b"], "sigma": 2.5}, "pafs": {"edges": [["a", "b"]], "sigma": 15.0}}
+    model = {"backbone_config": {backbone: {"max_stride": 16}}, "head_configs": {"bottomup": heads, "centroid": None}}
+    made = folder / backbone
+    made.mkdir()
+    (made / "best.ckpt").touch()
+    (made / "training_config.yaml").write_text(yaml.safe_dump({"data_config": {}, "model_config": model}))
+    return made
 
 
 def test_missing_images_are_told(shared_data: Path, tmp_path: Path) -> None:

@@ -77,6 +77,18 @@ def test_speed_is_in_no_identity(folder: Path) -> None:
     assert after.methods.recipe_json("pose") != before.methods.recipe_json("pose")
 
 
+def test_models_of_the_peer_are_timed_and_folders_of_nobody_are_not(folder: Path) -> None:
+    methods = {}
+    for name, files in {"peer": ("training_config.yaml", "best.ckpt"), "nobody": ("best.ckpt",)}.items():
+        Path(name).mkdir()
+        for file in files:
+            Path(name, file).touch()
+        methods[name] = {"type": "single_instance", "models": [{"path": name}]}
+    here = plan(methods={**CONFIG["methods"], **methods}).releases
+    assert set(here.timed()) == {"one", "peer"}
+    assert "nobody holds neither" in here.untimed()["nobody"]
+
+
 def test_what_is_not_available_is_refused_and_not_ignored(folder: Path) -> None:
     with pytest.raises(InputError, match=r"predict\.dtype.*float32"):
         plan(predict={"dtype": "bfloat16"})

@@ -11,7 +11,7 @@ from posewright.config.stages import STAGE_VERSION
 from posewright.effort import Effort, Journal
 from posewright.files import file_digest, read_json, write_json
 from posewright.modules import changed_modules
-from posewright.provenance import NAME, beside, recording, sampled_digest
+from posewright.provenance import NAME, beside, digests, recording, sampled_digest
 from posewright.records import read_records, write_table
 
 
@@ -119,6 +119,13 @@ def test_a_large_file_is_told_by_size_begin_middle_and_end(tmp_path: Path) -> No
     film.write_bytes(content)
     assert sampled_digest(film) == first
     assert sampled_digest(tmp_path / "gone.mp4") == "none"
+
+
+def test_a_model_of_another_program_is_told_by_its_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / "best.ckpt").write_bytes(b"weights")
+    assert digests([tmp_path]) == {tmp_path.as_posix(): f"sha256:{file_digest(tmp_path / 'best.ckpt')}"}
+    write_json(tmp_path / "model.json", {"weights_sha256": "ours"})
+    assert digests([tmp_path]) == {tmp_path.as_posix(): "content:ours"}
 
 
 def test_records_are_read_back_by_place_and_make_one_table(tmp_path: Path) -> None:
