@@ -19,7 +19,8 @@ from posewright.model_types.centroid import Centroid
 from posewright.model_types.plan import ModelPlan, load_plan
 from posewright.model_types.topdown import TopDown
 from posewright.prediction.backends import Backend, BackendName, open_backend
-from posewright.shapes import DecodeOptions, PoseBatch, concatenate, to_numpy
+from posewright.samples.preprocess import antialiased
+from posewright.shapes import DecodeOptions, PoseBatch, Size, concatenate, to_numpy
 
 _CROPS_AT_ONCE = 8  #: most crops that go through the network together
 
@@ -140,7 +141,8 @@ class TopDownEstimator:
 
     def predict(self, images: NDArray[np.uint8]) -> PoseBatch:
         """Return the poses in ``images [batch height width channel]``, in pixels of these images."""
-        return surely_found(self.topdown.predict(images), self.options)
+        images, factor = self._fitted(images)
+        return _resized(surely_found(self.topdown.predict(images), self.options), factor)
 
     def predict_each(self, images: NDArray[np.uint8], readings: Sequence[DecodeOptions]) -> list[PoseBatch]:
         """Return the poses by each way of reading the maps; both networks run once.
@@ -148,6 +150,7 @@ class TopDownEstimator:
         Crops are cut around the centroids of the lowest threshold. Those of a higher one are among them, as a peak is a
         peak whatever the threshold.
         """
+        images, factor = self._fitted(images)
         stages = [replace(reading, min_instance_score=0.0) for reading in readings]
         lowest = min(stages, key=lambda reading: reading.peak_threshold)
         every = self.centroid.predict_each(images, [lowest])[0]
@@ -159,7 +162,21 @@ class TopDownEstimator:
             kept = every.raw_scores > reading.peak_threshold
             topdown = replace(self.topdown, min_nodes=reading.min_nodes)
             poses.append(surely_found(topdown.composed(every.rows(kept), found.rows(kept)), reading))
-        return poses
+        return [_resized(one, factor) for one in poses]
+
+    def _fitted(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
+        """Return frames at the size that a peer's crops are cut from, and the factor to it; ours are not resized."""
+        size = Size(*images.shape[1:3])
+        factor = self.centroid.plan.preprocess.fit(size)
+        if factor == 1.0:
+            return images, factor
+        fitted = Size(round(size.height * factor), round(size.width * factor))
+        return np.stack([antialiased(image, fitted) for image in images]), factor
+
+
+def _resized(poses: PoseBatch, factor: float) -> PoseBatch:
+    """Return poses in pixels of frames before these were resized by ``factor``, as the peer counts."""
+    return poses if factor == 1.0 else poses.with_points(poses.points / np.float32(factor))
 
 
 def surely_found(poses: PoseBatch, options: DecodeOptions) -> PoseBatch:

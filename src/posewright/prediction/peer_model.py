@@ -177,7 +177,7 @@ def _name(node: Any) -> str:
 
 
 def _preprocess(settings: Mapping[str, Any], recipe: Recipe, channels: int) -> Preprocess:
-    """Return how the peer prepares images; crops are cut from the frame as it is."""
+    """Return how the peer prepares images; crops are cut from frames that are fitted already."""
     told, crop_px = settings["data_config"].get("preprocessing") or {}, None
     scale = float(told.get("scale") or 1.0)
     if recipe.model_type == "centered_instance":

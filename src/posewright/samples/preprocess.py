@@ -43,7 +43,7 @@ class Preprocess:
         size = Size(*image.shape[:2])
         if self.scaling == "areas":
             return resized(image, scaled_size(size, self.scale)), self._moves(size)
-        part = self._fit(size)
+        part = self.fit(size)
         if part != 1.0:
             image = antialiased(image, Size(round(size.height * part), round(size.width * part)))
         if self.fitted is not None:
@@ -56,15 +56,15 @@ class Preprocess:
         whole = size if self.fitted is None else Size(*self.fitted)
         return scaled_size(whole, self.scale).padded(self.multiple)
 
-    def _fit(self, size: Size) -> float:
-        """Return by which factor a frame is fitted; the peer enlarges smaller ones, too."""
+    def fit(self, size: Size) -> float:
+        """Return by which factor a frame of ``size`` is fitted; the peer enlarges smaller ones, too."""
         return 1.0 if self.fitted is None else min(self.fitted[0] / size.height, self.fitted[1] / size.width)
 
     def _moves(self, size: Size) -> Transform:
         """Return how points of an image of ``size`` move."""
         if self.scaling == "areas":
             return Transform.resize(size, scaled_size(size, self.scale))
-        factor = self._fit(size) * self.scale
+        factor = self.fit(size) * self.scale
         return Transform((factor, factor))
 
     def batch(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Transform]:
