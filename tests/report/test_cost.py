@@ -101,6 +101,18 @@ def test_the_cost_is_told_in_hours_of_the_users_own_videos_with_who_is_beaten(co
     assert html.count("<figure>") == 2
 
 
+@pytest.mark.parametrize(("frame_s", "unit"), [(0.0001, "s"), (0.01, "minutes"), (4.0, "hours")])
+def test_the_picture_of_cost_counts_in_a_unit_that_fits(
+    copied: Made, tmp_path: Path, frame_s: float, unit: str
+) -> None:
+    write_speed(copied.results, seconds={"topdown": frame_s, "bottomup": frame_s / 2})
+    section(copied, tmp_path / "index.html")
+    cost = (tmp_path / "index.html").read_text(encoding="utf-8").partition('<section id="cost">')[2]
+    picture = re.search(r"svg\+xml;base64,([^\"]+)", cost)
+    assert picture is not None
+    assert f"decoding included ({unit})" in base64.b64decode(picture[1]).decode()
+
+
 def test_what_limits_a_measurement_is_said(copied: Made, tmp_path: Path) -> None:
     other = {"agreement": {"part": 0.8, "nodes": 500, "same": False}, "models_digest": "of older weights"}
     write_speed(copied.results, seconds={"topdown": 0.04}, topdown={**other, "memory_mb": 5000.0}, load=9.0)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
+from posewright.errors import InputError
+from posewright.labels.read import read_side
 from posewright.labels.skeleton import Skeleton
 from posewright.report.gather import Results
 from posewright.samples.store import FrameStore
@@ -28,9 +31,12 @@ class Context:
 
     @property
     def skeleton(self) -> Skeleton | None:
-        """The skeleton that the trained models carry."""
+        """The skeleton that the trained models carry; where none was trained here, that of the split's labels."""
         for model in self.results.models:
             value = model.info.get("skeleton")
             if isinstance(value, dict) and "nodes" in value:
                 return Skeleton.from_json(value)
+        for labels in sorted(self.results.folder.glob(f"split/fold*/{self.results.side}.slp")):
+            with suppress(InputError, OSError):  # the page is made in any case
+                return read_side(labels).skeleton
         return None

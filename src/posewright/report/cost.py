@@ -16,6 +16,7 @@ from posewright.report.resources import rate_of, resources_table, sheet_frames, 
 from posewright.report.words import count, counted, is_share, metric_name, number
 
 TITLE = "Accuracy against cost"
+_UNITS = {"s": 1.0, "minutes": 60.0, "hours": 3600.0}
 _PER = 1000  #: frames that the cost is told for where there are no videos to predict
 
 
@@ -110,7 +111,7 @@ def _pareto(results: Results, speed: Mapping[str, Any], methods: Mapping[str, An
     if not offers:
         return [Text("No method has both an accuracy and a rate, so there is no picture of them.", "warn")]
     front = pareto_front(offers, higher_is_better=better)
-    _, unit, words = _cost_unit(results, speed)
+    _, unit, words = _cost_unit(results, speed, methods)
     beaten = [offer.method for offer in offers if offer.method not in front]
     sentence = (
         f"Nobody beats {' and '.join(sorted(front))} in both accuracy and cost"
@@ -135,8 +136,8 @@ def _pareto(results: Results, speed: Mapping[str, Any], methods: Mapping[str, An
 
 
 def _offers(results: Results, primary: str, speed: Mapping[str, Any], methods: Mapping[str, Any]) -> list[Offer]:
-    frames, unit, _ = _cost_unit(results, speed)
-    divide = {"s": 1.0, "hours": 3600.0}[unit]
+    frames, unit, _ = _cost_unit(results, speed, methods)
+    divide = _UNITS[unit]
     offers = []
     for place, name in enumerate(results.method_names):
         rate, accuracy = rate_of(methods.get(name, {})), _accuracy(results, primary, name)
@@ -158,13 +159,18 @@ def _accuracy(results: Results, primary: str, method: str) -> Point | None:
     return Point(row["estimate"], finite(row["low"]), finite(row["high"]))
 
 
-def _cost_unit(results: Results, speed: Mapping[str, Any]) -> tuple[float, str, str]:
+def _cost_unit(results: Results, speed: Mapping[str, Any], methods: Mapping[str, Any]) -> tuple[float, str, str]:
     """Return how many frames the cost is told for, in which unit, and in words."""
     frames, videos = sheet_frames(results)
     how = "decoding included" if speed.get("video") else "decoding left out"
     if not frames:
-        return _PER, "s", f"time for {count(_PER)} frames, {how}"
-    return frames, "hours", f"time for your {counted(videos, 'video')}, {how}"
+        frames, words = float(_PER), f"time for {count(_PER)} frames, {how}"
+    else:
+        words = f"time for your {counted(videos, 'video')}, {how}"
+    rates = [rate["frames_per_s"] for one in methods.values() if (rate := rate_of(one)) is not None]
+    slowest_s = frames / min(rates, default=frames)
+    unit = next((name for name, seconds in reversed(_UNITS.items()) if slowest_s >= 2 * seconds), "s")
+    return frames, unit, words
 
 
 def _pair_lines(speed: Mapping[str, Any]) -> list[str]:

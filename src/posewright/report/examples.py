@@ -68,7 +68,9 @@ def frames_section(context: Context) -> Section:
         return Section("frames", title, "Frames", [Text("No method has predictions to draw.", "warn")])
     blocks: list[Block] = [Text(_HOW_TO_READ, "quiet")]
     if skeleton is None:
-        blocks.append(Text("No trained model names the skeleton, so nodes are drawn without edges.", "quiet"))
+        blocks.append(
+            Text("Neither models nor the split name the skeleton, so nodes are drawn without edges.", "quiet")
+        )
     for evaluation in shown:
         blocks += _method_blocks(results, evaluation, shown, skeleton, store)
     return Section("frames", title, "Frames", blocks)
