@@ -162,7 +162,9 @@ def test_a_poses_slp_that_a_person_edited_is_no_product_and_keeps_a_name(
         assert project.publish(row["video"]).returncode == 0
     originals = {name: (project.product(name) / "poses.slp").read_bytes() for name in ("a", "b", "gone")}
     folders = [project.published / name for name in ("a", "b", "gone")]
+    os.utime(folders[0] / "poses.slp", (time.time() + 60, time.time() + 60))
     assert keep_edited(folders) == []
+    assert (folders[0] / "poses.slp").stat().st_mtime <= (folders[0] / "status.json").stat().st_mtime  # read once
     for name in ("b", "gone"):
         edited = project.published / name / "poses.slp"
         labels = sleap_io.load_slp(str(edited), open_videos=False)

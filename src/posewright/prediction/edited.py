@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -32,9 +33,17 @@ def keep_edited(folders: Iterable[Path]) -> list[Path]:
 
     Args:
         folders: of published videos. Of most only two times are asked: what is not younger than its status was not
-            edited since.
+            edited since. What was touched or copied only is read once, and gets the time of its status.
     """
-    return [kept for folder in folders if _is_younger(folder) and is_edited(folder) and (kept := _keep(folder))]
+    found = []
+    for folder in folders:
+        if not _is_younger(folder):
+            continue
+        if not is_edited(folder):
+            _settle(folder)
+        elif kept := _keep(folder):
+            found.append(kept)
+    return found
 
 
 def _is_younger(folder: Path) -> bool:
@@ -43,6 +52,13 @@ def _is_younger(folder: Path) -> bool:
         return (folder / SLP_NAME).stat().st_mtime > made + _TOGETHER_S
     except OSError:
         return False
+
+
+def _settle(folder: Path) -> None:
+    """Give an unedited file the time of its status, which Snakemake compares as well: nothing follows from it."""
+    made = (folder / STATUS_NAME).stat()
+    with suppress(OSError):
+        os.utime(folder / SLP_NAME, ns=(made.st_atime_ns, made.st_mtime_ns))
 
 
 def _keep(folder: Path) -> Path | None:
