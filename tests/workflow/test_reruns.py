@@ -306,12 +306,16 @@ def test_a_deleted_published_file_is_published_again_without_predicting(finished
 def test_what_a_person_saved_into_a_published_file_outlives_its_next_publication(finished: Project) -> None:
     folder = finished.folder / "results/flies/videos/dev-topdown/v0"
     made = file_digest(folder / "poses.slp")
+    older = folder.with_name("v1")  # the status of an older version tells nothing of its files
+    (older / "poses.slp").write_text("another person's work")
+    os.utime(older / "poses.slp", (time.time() + 60, time.time() + 60))
     write_json(folder / "status.json", {"state": "ok", "provenance": {"outputs": {"poses.slp": {"sha256": made}}}})
     (folder / "poses.slp").write_text("a person's work")
     os.utime(folder / "poses.slp", (time.time() + 60, time.time() + 60))
     (folder / "poses.parquet").unlink()
     assert "poses.edited.slp" in finished.snakemake().text
     assert (folder / "poses.edited.slp").read_text() == "a person's work"
+    assert (older / "poses.edited.slp").read_text() == "another person's work"
     assert file_digest(folder / "poses.slp") == made
     assert finished.dry_run().nothing
 

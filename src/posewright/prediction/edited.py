@@ -19,13 +19,20 @@ SLP_NAME = "poses.slp"  #: the published file that people open, correct and save
 _TOGETHER_S = 2.0  #: the status is published last, and Snakemake touches the files of a job together
 
 
-def is_edited(folder: Path) -> bool:
-    """Whether ``poses.slp`` of a published video is another than its status tells; False where it tells nothing."""
+def is_edited(folder: Path, if_untold: bool = False) -> bool:
+    """Whether ``poses.slp`` of a published video is another than its status tells.
+
+    Args:
+        folder: of the video.
+        if_untold: the answer where the status tells nothing, as older versions wrote it.
+    """
     try:
         told = read_json(folder / STATUS_NAME)["provenance"]["outputs"][SLP_NAME]["sha256"]
         return bool(file_digest(folder / SLP_NAME) != told)
-    except (FileNotFoundError, NotADirectoryError, KeyError, TypeError, ValueError):
+    except (FileNotFoundError, NotADirectoryError):
         return False
+    except (KeyError, TypeError, ValueError):
+        return if_untold
 
 
 def keep_edited(folders: Iterable[Path]) -> list[Path]:
@@ -39,7 +46,7 @@ def keep_edited(folders: Iterable[Path]) -> list[Path]:
     for folder in folders:
         if not _is_younger(folder):
             continue
-        if not is_edited(folder):
+        if not is_edited(folder, if_untold=True):
             _settle(folder)
         elif kept := _keep(folder):
             found.append(kept)
