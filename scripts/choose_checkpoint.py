@@ -18,12 +18,13 @@ def main() -> None:
     words.add_argument("--dataset", type=door.mapping, required=True, metavar="JSON", help="label_source and complete")
     words.add_argument("--options", type=door.mapping, default={}, metavar="JSON", help="how predictions are read")
     words.add_argument("--primary", required=True, help="the measure that decides")
+    words.add_argument("--repeats", type=Path, help="repeats.json: OKS sigmas of frames that were labelled once more")
     words.add_argument("--out", type=Path, required=True, help="the model folder")
     given = words.parse_args()
     with recording(
         given.out / NAME,
         "choose_checkpoint",
-        inputs=[given.model, *given.partners, given.split, given.store],
+        inputs=[given.model, *given.partners, given.split, given.store, *([given.repeats] if given.repeats else [])],
         params={"primary": given.primary, "dataset": given.dataset, "options": given.options},
     ) as record:
         record.facts["seen"] = read_json(given.model / NAME).get("seen")
@@ -38,6 +39,7 @@ def main() -> None:
             primary=given.primary,
             out=given.out,
             files=given.dataset.get("files", ()),
+            repeats=given.repeats,
         )
 
 

@@ -25,6 +25,7 @@ def main() -> None:
     words.add_argument("--labels", type=Path, nargs="*", default=[], help="label files, to tell corrected labels")
     words.add_argument("--options", type=door.mapping, default={}, metavar="JSON", help="how predictions are read")
     words.add_argument("--thresholds", type=Path, help="thresholds.json of the same models on validation frames")
+    words.add_argument("--repeats", type=Path, help="repeats.json: OKS sigmas of frames that were labelled once more")
     words.add_argument("--ledger", type=Path, help="table that remembers every use of the test frames")
     words.add_argument("--question", help="digest of what is asked of the methods, for that table")
     words.add_argument("--out", type=Path, required=True, help="folder for metrics, tables and predictions")
@@ -42,7 +43,7 @@ def main() -> None:
                 *given.predictions,
                 given.split,
                 given.store,
-                *([given.thresholds] if given.thresholds else []),
+                *(path for path in (given.thresholds, given.repeats) if path),
             ],
             params={"method": given.method, "side": given.side, "dataset": given.dataset, "options": given.options},
         ),
@@ -63,6 +64,7 @@ def main() -> None:
             question=given.question,
             files=given.dataset.get("files", ()),
             predictions=given.predictions,
+            repeats=given.repeats,
         )
 
 

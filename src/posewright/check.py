@@ -12,6 +12,7 @@ from posewright.check_forecast import forecast
 from posewright.check_frames import check_frame_identity
 from posewright.check_labels import file_facts, oddities
 from posewright.check_recipes import check_frame_sizes, check_methods, planned_recipes, recipe_notes, used_recipes
+from posewright.check_repeats import check_repeats
 from posewright.config.labels import DatasetConfig
 from posewright.config.project import ProjectConfig
 from posewright.config.sheet import VideoRow
@@ -79,6 +80,9 @@ def check_inputs(project: ProjectConfig, dataset: str, out: Path, table: Path | 
         _check_body_ends(project, labels, findings)
         notes = oddities(parts, settings, videos, findings)
         found = {**_facts(labels, videos), "files": file_facts(parts, settings, videos), "notes": notes}
+        if settings.repeated:
+            found["repeated"], odd = check_repeats(parts, labels, settings, f"datasets.{dataset}", findings)
+            notes += odd
         facts |= {"labels": found, "split": [_split_facts(split) for split in splits]}
     n_nodes, animals = (len(read[1].skeleton.nodes), most_animals(read[1])) if read else (None, None)
     facts["forecast"] = forecast(project.predict, dataset, rows, n_nodes, animals)

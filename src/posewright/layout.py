@@ -24,6 +24,11 @@ def groups_file(dataset: str) -> str:
     return f"results/{dataset}/split/groups.tsv"
 
 
+def repeats_file(dataset: str) -> str:
+    """Return the path of what frames that were labelled once more tell of the labels."""
+    return f"results/{dataset}/repeats/repeats.json"
+
+
 def speed_file(dataset: str) -> str:
     """Return the path of what the methods' speed was measured to be."""
     return f"results/{dataset}/speed/speed.json"

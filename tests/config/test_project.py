@@ -148,3 +148,9 @@ def test_a_label_file_may_differ_from_its_dataset() -> None:
 )
 def test_faults_of_a_label_file_name_its_place(labels: list[Any], expected: str) -> None:
     assert f"config key datasets.flies.{expected}" in faults(project(datasets={"flies": {"labels": labels}}))
+
+
+def test_repeated_labels_need_labels_and_are_no_labels_themselves() -> None:
+    assert "name those labels, too" in faults({"datasets": {"flies": {"repeated": ["again.slp"]}}})
+    both = {"labels": [{"path": "again.slp"}], "repeated": ["again.slp"]}
+    assert "again.slp stands in `labels` and in `repeated`" in faults({"datasets": {"flies": both}})

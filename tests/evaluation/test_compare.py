@@ -324,3 +324,13 @@ def test_what_cannot_be_compared_is_an_error(
         compare([*folders, other])
     with pytest.raises(InputError, match="comes twice"):
         compare([*folders, folders[0]])
+
+
+def test_scores_by_other_sigmas_are_not_compared(two: Any, compare: Any) -> None:
+    folders = two(1.0, 5.0, n_videos=2)
+    path = folders[1] / "metrics.json"
+    metrics = json.loads(path.read_text())
+    metrics["oks"]["sigma"] = {"nose": 0.01}
+    path.write_text(json.dumps(metrics))
+    with pytest.raises(InputError, match=r"differ in oks\.sigma"):
+        compare(folders)

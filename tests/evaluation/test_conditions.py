@@ -27,6 +27,17 @@ def test_a_rank_that_depends_on_the_sigma_is_stated_and_one_that_does_not_is_not
     assert not [line for line in notes([exact, worse]) if "depends on the sigma" in line]
 
 
+def test_measured_sigmas_are_named_with_their_source_and_leave_no_doubt() -> None:
+    runs = [run("exact", (0.5, 0.6, 0.7), ["val_loss"]), run("robust", (0.3, 0.6, 0.9), ["val_loss"])]
+    assert notes(runs)[0].startswith("OKS uses sigma 0.025 for every node and")
+    for one in runs:
+        one.metrics["oks"] |= {"sigma": {"nose": 0.0124, "ear": 0.02, "tail": 0.051}, "by_sigma": {}}
+    told = notes(runs)
+    expected = "OKS uses sigmas measured on repeated labels (0.012 for nose to 0.051 for tail) and the bounding box"
+    assert told[0].startswith(expected)
+    assert not [line for line in told if "depends on the sigma" in line]
+
+
 def test_one_sentence_says_what_chose_all_checkpoints_and_several_where_rules_differ() -> None:
     def told(**chosen: Any) -> list[str]:
         return checkpoint_rules({name: {"chosen_by": rules} for name, rules in chosen.items()})

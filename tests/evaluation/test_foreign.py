@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from posewright.config.labels import DatasetConfig
 from posewright.errors import InputError
 from posewright.evaluation.compare import compare_methods
 from posewright.evaluation.evaluate import evaluate_method
 from posewright.evaluation.foreign import read_predictions
+from posewright.evaluation.repeats import measure_repeats
 from posewright.evaluation.scoring import evaluate_poses
 from posewright.files import read_json, write_json
 from posewright.labels.model import LabeledFrame, LabelSet, VideoRef
@@ -138,7 +140,7 @@ def test_the_stage_ranks_a_file_only_if_it_is_known_what_its_model_learnt(tmp_pa
     poses = PoseBatch(points, np.repeat(np.arange(12), 2), 12, np.full(points.shape[:2], 0.7), np.ones(24))
     write_predictions(tmp_path / "p.slp", MOUSE, labels.videos, [frame.key for frame in frames], poses)
 
-    def status(name: str, trained_on: list[str] | None) -> dict[str, Any]:
+    def score(name: str, trained_on: list[str] | None, repeats: Path | None = None) -> dict[str, Any]:
         out = tmp_path / "evaluation" / name / "fold0_seed0" / "val"
         evaluate_method(
             method=name,
@@ -151,16 +153,17 @@ def test_the_stage_ranks_a_file_only_if_it_is_known_what_its_model_learnt(tmp_pa
             complete=True,
             out=out,
             options={"trained_on": trained_on},
+            repeats=repeats,
         )
         metrics: dict[str, Any] = read_json(out / "metrics.json")
         assert metrics["distance_px"]["p50"] == pytest.approx(np.sqrt(2))
         assert metrics["thresholds"]["source"] == "file"
         assert metrics["throughput"] is None and metrics["oracle"] is None and metrics["budget"]["converged"] is None
-        return dict(metrics["training_data"])
+        return metrics
 
-    assert status("theirs", None)["status"] == "unknown"
-    assert status("clean", [])["status"] == "separate"
-    assert status("spoilt", [str(tmp_path / "split" / "val.slp")]) == {
+    assert score("theirs", None)["training_data"]["status"] == "unknown"
+    assert score("clean", [])["training_data"]["status"] == "separate"
+    assert score("spoilt", [str(tmp_path / "split" / "val.slp")])["training_data"] == {
         "status": "contaminated",
         "frames": 12,
         "known_by": "video names and frame numbers of the label files it was trained on",
@@ -168,3 +171,13 @@ def test_the_stage_ranks_a_file_only_if_it_is_known_what_its_model_learnt(tmp_pa
     runs = [tmp_path / "evaluation" / name / "fold0_seed0" / "val" for name in ("theirs", "clean", "spoilt")]
     compare_methods(evaluations=runs, settings={"primary": "pck_5px"}, out=tmp_path / "comparison")
     assert set(read_json(tmp_path / "comparison" / "summary.json")["unranked"]) == {"theirs", "spoilt"}
+
+    random = np.random.default_rng(0)
+    again = tuple(replace(one, points=one.points + random.normal(0, 1, one.points.shape)) for one in frames)
+    write_labels(replace(labels, frames=again), tmp_path / "again.slp")
+    files = {"labels": (str(tmp_path / "split" / "val.slp"),), "repeated": (str(tmp_path / "again.slp"),)}
+    measure_repeats(dataset=DatasetConfig(**files), out=tmp_path)
+    told = read_json(tmp_path / "repeats.json")
+    judged = score("judged", [], tmp_path / "repeats.json")
+    assert judged["repeats"] == told and "repeats" not in score("clean", [])
+    assert judged["oks"]["sigma"] == {entry["node"]: entry["sigma"] for entry in told["nodes"]}

@@ -33,6 +33,9 @@ def test_each_kind_of_error_is_told_by_where_the_node_lies(make_truth: Any) -> N
     found[2] = truth[1, 2]  # the tail on the other's tail
     found[3] += [0.0, 60.0]  # the wing in the empty
     assert classes_of(found, truth) == ["jitter", "inversion", "swap", "miss"]
+    tail_exact = scales_px2(truth, np.array([SIGMA, SIGMA, SIGMA / 100, SIGMA]), 100.0)
+    found[1] += [1.0, 0.0]  # alike the tail's place by the tail's own sigma
+    assert classes_of(found, truth)[1] == "inversion" and error_classes(truth, 0, found, tail_exact)[1] == "miss"
     found[3] = np.nan
     hidden = truth.copy()
     hidden[0, 0] = np.nan

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from posewright.errors import InputError
+from posewright.evaluation.oks import DEFAULT_SIGMA
 from posewright.evaluation.scoring import evaluate_poses
 from posewright.files import canonical_json
 from posewright.labels.model import LabeledFrame
@@ -151,3 +152,22 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, list):
         return [_rounded(item) for item in value]
     return round(value, 9) if isinstance(value, float) else value
+
+
+def test_sigmas_of_repeated_labels_are_those_of_oks_and_leave_no_doubt(make_truth: Any, make_poses: Any) -> None:
+    truth = make_truth(hidden=0.1)
+    poses = make_poses(truth, jitter_px=2.0)
+    plain = evaluate_poses(truth, poses)
+    equal = evaluate_poses(truth, poses, sigmas=np.full(4, DEFAULT_SIGMA))
+    assert equal.instances.equals(plain.instances) and equal.keypoints.equals(plain.keypoints)
+    told = {"sigma": dict.fromkeys(truth.skeleton.nodes, DEFAULT_SIGMA), "by_sigma": {}}
+    assert equal.metrics["oks"] == {**plain.metrics["oks"], **told}
+    assert len(plain.metrics["oks"]["by_sigma"]) == 3
+    strict = evaluate_poses(truth, poses, sigmas=np.full(4, 0.5 * DEFAULT_SIGMA)).metrics
+    half = plain.metrics["oks"]["by_sigma"]["0.0125"]
+    assert {name: strict["oks"][name] for name in half} == half
+    assert strict["peer_form"] == plain.metrics["peer_form"]
+    assert strict["errors"]["good"] < plain.metrics["errors"]["good"]
+    one_lax = evaluate_poses(truth, poses, sigmas=np.array([4.0, 1.0, 1.0, 1.0]) * DEFAULT_SIGMA)
+    differing = one_lax.keypoints["error_class"] != plain.keypoints["error_class"]
+    assert set(plain.keypoints["node"][differing & plain.keypoints["error_class"].notna()]) == {"nose"}

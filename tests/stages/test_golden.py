@@ -25,11 +25,13 @@ from posewright.config.sheet import VideoRow
 from posewright.config.stages import STAGE_VERSION
 from posewright.config.videos import SuggestConfig
 from posewright.evaluation.intervals import from_units, from_units_and_runs, holm, intraclass_correlation
+from posewright.evaluation.repeats import distances, spread
 from posewright.evaluation.scoring import evaluate_poses
 from posewright.evaluation.videos.behaviour import Settings, compare_behaviour
 from posewright.evaluation.videos.suggest import Asked, suggest_frames
 from posewright.files import digest_of, read_json
 from posewright.labels.model import LabeledFrame, LabelSet, VideoRef
+from posewright.labels.repeats import LabelledTwice
 from posewright.labels.skeleton import Skeleton
 from posewright.labels.split import split_labels
 from posewright.model_types import from_recipe
@@ -196,6 +198,16 @@ def _evaluate() -> dict[str, Any]:
     return {key: metrics[key] for key in told}
 
 
+def _repeats() -> dict[str, Any]:
+    rng = np.random.default_rng(4)
+    frames = [
+        LabelledTwice("golden", frame.frame, frame.points, frame.points[::-1] + rng.normal(0, 0.5, frame.points.shape))
+        for frame in _labels().frames
+    ]
+    table, animals = distances(frames, SKELETON.nodes)
+    return {"animals": dict(animals), "rows": _numbers(table["distance_px"]), **spread(table, SKELETON.nodes)}
+
+
 def _compare() -> dict[str, Any]:
     values = np.array([0.1, 0.3, 0.2, 0.5, 0.4, 0.15, 0.25])
     of_units = from_units(values)
@@ -263,6 +275,7 @@ STAGES: dict[str, Callable[[], dict[str, Any]]] = {
     "store_frames": _store,
     "train_model": _train,
     "predict_videos": _predict,
+    "measure_repeats": _repeats,
     "evaluate_method": _evaluate,
     "compare_methods": _compare,
     "compare_behaviour": _behaviour,

@@ -29,6 +29,7 @@ FILES_IN = {
     "compare_behaviour": ("videos.parquet", "agreement.parquet", "pairs.parquet", "summary.json"),
     "take_part": ("train.slp", "val.slp", "split.json"),
     "compare_parts": ("summary.json", "points.parquet", "provenance.json"),
+    "measure_repeats": ("repeats.json", "distances.parquet"),
     "measure_speed": ("speed.json", "rounds.parquet", "provenance.json"),
     "compare_methods": ("methods.parquet", "pairs.parquet", "summary.json"),
     "check_quality": ("videos.parquet", "intervals.parquet", "sheets/v0.jpg"),

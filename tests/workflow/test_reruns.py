@@ -181,6 +181,29 @@ def test_edited_labels_redo_everything_learnt_from_them_in_one_run(finished: Pro
     assert finished.dry_run().nothing
 
 
+def test_labels_made_once_more_are_measured_and_redo_what_is_scored_with_them(finished: Project) -> None:
+    scored = {"measure_repeats", "evaluate_method", "compare_methods", "build_report"}
+    kept = {"check_inputs", "split_labels", "store_frames", "plan_recipe", "train_model"}
+    alone = finished.config["datasets"]["flies"]
+    again = finished.folder / "again.slp"
+    write_label_file(again)
+    finished.change_config(datasets={"flies": {**alone, "repeated": ["again.slp"]}})
+    rules = finished.dry_run().rules
+    assert scored <= rules and not kept & rules
+    finished.run()
+    assert finished.dry_run().nothing
+    labels = sleap_io.load_slp(str(again), open_videos=False)
+    labels.save(str(again), verbose=False)
+    assert finished.dry_run().nothing
+    labels.labeled_frames[0].instances[0].points["xy"][0] += 1.0
+    labels.save(str(again), verbose=False)
+    rules = finished.dry_run().rules
+    assert scored <= rules and not kept & rules
+    finished.change_config(datasets={"flies": alone})
+    rules = finished.dry_run().rules
+    assert "measure_repeats" not in rules and scored - {"measure_repeats"} <= rules
+
+
 def test_labels_found_elsewhere_redo_nothing(finished: Project) -> None:
     dataset = {**finished.config["datasets"]["flies"], "video_paths": ["elsewhere"], "path_map": {"Z:/lab": "lab"}}
     finished.change_config(datasets={"flies": dataset})

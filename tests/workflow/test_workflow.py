@@ -69,6 +69,15 @@ def test_a_refit_repeats_the_chosen_model_of_its_method(fresh: Project) -> None:
     assert len([job for job in jobs if job.startswith("choose_checkpoint")]) == 3
 
 
+def test_sigmas_of_repeated_labels_choose_weights_only_where_they_decide(fresh: Project) -> None:
+    shutil.copy(fresh.folder / "labels.slp", fresh.folder / "again.slp")
+    flies = {**fresh.config["datasets"]["flies"], "repeated": ["again.slp"]}
+    for primary, is_read in (("oks", True), ("pck_5px", False)):
+        fresh.change_config(datasets={"flies": flies}, compare={"checkpoints": "primary", "primary": primary})
+        chosen = re.findall(r"^rule choose_checkpoint:\n((?: .*\n)*)", fresh.dry_run().text, re.MULTILINE)
+        assert len(chosen) == 3 and all(("repeats.json" in lines) == is_read for lines in chosen)
+
+
 def test_the_plan_alone_trains_nothing(fresh: Project) -> None:
     assert fresh.dry_run("plan").rules - {"plan"} == {"check_inputs", "split_labels", "store_frames", "plan_recipe"}
 
@@ -290,7 +299,11 @@ def test_a_stage_has_one_name() -> None:
 
 def test_no_rule_but_the_first_ones_has_only_ancient_inputs() -> None:
     """A job below a job that runs is not checked for reasons of its own: with ancient inputs only, it would not run."""
-    first = {"check_inputs", "store_frames"}  # below them there are only label files, which no job makes
+    first = {
+        "check_inputs",
+        "store_frames",
+        "measure_repeats",
+    }  # below them there are only label files, which no job makes
     for name, body in re.findall(r"^rule (\w+):\n((?:(?: .*)?\n)+)", RULES, re.MULTILINE):
         inputs = body.partition("    input:\n")[2].partition("    output:\n")[0]
         entries = re.findall(r"^        \w+=(.*)$", inputs, re.MULTILINE)

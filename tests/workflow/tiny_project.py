@@ -21,7 +21,15 @@ from posewright.labels.write import write_labels
 
 ROOT = Path(__file__).resolve().parents[2]
 #: stages that have a target of their own, or are asked for in the config
-ON_REQUEST = {"measure_speed", "take_part", "compare_parts", "suggest_frames", "refit_model", "choose_checkpoint"}
+ON_REQUEST = {
+    "measure_repeats",
+    "measure_speed",
+    "take_part",
+    "compare_parts",
+    "suggest_frames",
+    "refit_model",
+    "choose_checkpoint",
+}
 SHEET_HEAD = "video\tpath\tsession\n"
 
 

@@ -11,6 +11,7 @@ rule choose_checkpoint:
         split="results/{dataset}/split/fold{fold}/split.json",
         labels=ancient("results/{dataset}/split/fold{fold}/val.slp"),
         store="results/{dataset}/store.json",
+        repeats=lambda w: repeats(w.dataset) if PLAN.methods.decided_by_sigmas else [],
     output:
         model="results/{dataset}/chosen/{method}/{recipe}/fold{fold}_seed{seed}/model.json",
         checkpoint="results/{dataset}/chosen/{method}/{recipe}/fold{fold}_seed{seed}/best.ckpt",
@@ -37,7 +38,8 @@ rule choose_checkpoint:
         dataset=lambda w: PLAN.labels.judged_json(w.dataset),
         primary=PLAN.project.compare.primary,
         models=subpath(input.model, parent=True),
-        partners=lambda w, input: folders(input.partners),
+        # Words of their own would change the command, and all that was ever chosen would be chosen again.
+        partners=lambda w, input: folders(input.partners) + repeats_words(input),
         split=subpath(input.split, parent=True),
         out=subpath(output.model, parent=True),
     shell:

@@ -12,7 +12,7 @@ from posewright.config.stages import STAGE_VERSION
 from posewright.discretion import PRIVATE_VARIABLE
 from posewright.errors import InputError
 from posewright.files import canonical_json
-from posewright.layout import curve_file, groups_file, plan_file, release_file, speed_file
+from posewright.layout import curve_file, groups_file, plan_file, release_file, repeats_file, speed_file
 from posewright.plan import Plan
 from posewright.records import write_table
 from posewright.runs import begin_run, leftover_hint
@@ -70,6 +70,21 @@ wildcard_constraints:
 def untracked(function):
     """Return a param that is passed on but never compared: Snakemake compares none that is derived from resources."""
     return lambda wildcards, resources: function(wildcards)
+
+
+def repeats(dataset):
+    """Return the file of how exact the labels are, where frames were labelled once more."""
+    return [repeats_file(dataset)] if PLAN.labels.repeated(dataset) else []
+
+
+def repeats_words(input):
+    """Return the words that name it to a script; none where it is no input."""
+    return ["--repeats", str(input.repeats)] if input.repeats else []
+
+
+def threshold_words(input):
+    """Return the words that name tuned thresholds to a script; none where they are no input."""
+    return ["--thresholds", str(input.thresholds)] if input.thresholds else []
 
 
 def store_of(wildcards):

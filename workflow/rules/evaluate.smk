@@ -12,6 +12,7 @@ rule evaluate_method:
         # Thresholds are tuned on validation frames, and used unchanged on test frames.
         thresholds=lambda w: thresholds(w.dataset, w.method, w.fold, w.seed) if w.side == "test" else [],
         release=lambda w: PLAN.methods.release_files(w.dataset, w.method),
+        repeats=lambda w: repeats(w.dataset),
     output:
         metrics="results/{dataset}/evaluation/{method}/fold{fold}_seed{seed}/{side}/metrics.json",
         others=multiext(
@@ -38,7 +39,8 @@ rule evaluate_method:
         dataset=lambda w: PLAN.labels.judged_json(w.dataset),
         options=lambda w: PLAN.methods.evaluation_options(w.method),
         files=untracked(lambda w: PLAN.labels.files(w.dataset)),
-        thresholds=lambda w, input: ["--thresholds", str(input.thresholds)] if input.thresholds else [],
+        # Words of their own would change the command, and all that was ever scored would be scored again.
+        thresholds=lambda w, input: threshold_words(input) + repeats_words(input),
         poses=lambda w, input: PLAN.methods.source_words(w.method, folders(input.models) or list(input.release)),
         checkpoints=lambda w: PLAN.methods.checkpoint_words(w.method),
         split=subpath(input.split, parent=True),

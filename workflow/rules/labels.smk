@@ -1,4 +1,4 @@
-# Label files -> a split that all methods share, and the labelled frames decoded once.
+# Label files -> a split that all methods share, the labelled frames decoded once, and how exact labels are.
 
 
 rule check_inputs:
@@ -83,3 +83,29 @@ rule store_frames:
     shell:
         'python "$POSEWRIGHT/scripts/store_frames.py" --dataset {params.dataset:q} --out {params.store:q}'
         " --index {output.index:q} > {log:q} 2>&1"
+
+
+rule measure_repeats:
+    # Only where frames were labelled once more: nothing else asks for it.
+    input:
+        labels=lambda w: ancient(PLAN.labels.files(w.dataset)),
+        repeated=lambda w: ancient(PLAN.labels.repeated(w.dataset)),
+    output:
+        repeats=repeats_file("{dataset}"),
+        distances="results/{dataset}/repeats/distances.parquet",
+    log:
+        "logs/measure_repeats/{dataset}.log",
+    benchmark:
+        "benchmarks/measure_repeats/{dataset}.tsv"
+    conda:
+        "../../envs/posewright.yaml"
+    threads: 1
+    resources:
+        **SITE.of("measure_repeats", mem_mb=growing(4000, 64000, per_input_mb=4), runtime=60),
+    params:
+        identity=lambda w: PLAN.labels.repeats_identity(w.dataset),
+        dataset=untracked(lambda w: PLAN.labels.dataset_json(w.dataset)),
+        out=subpath(output.repeats, parent=True),
+    shell:
+        'python "$POSEWRIGHT/scripts/measure_repeats.py" --dataset {params.dataset:q} --out {params.out:q}'
+        " > {log:q} 2>&1"

@@ -25,7 +25,7 @@ rule make_release:
         definition=lambda w: PLAN.releases.definition_json(w.release),
         settings=PLAN.releases.settings(),
         models=lambda w, input: release_folders(w, input.models),
-        thresholds=lambda w, input: ["--thresholds", str(input.thresholds)] if input.thresholds else [],
+        thresholds=lambda w, input: threshold_words(input),
         checkpoints=lambda w: PLAN.methods.checkpoint_words(PLAN.releases.definition(w.release).get("method")),
         # For the model card, as far as they are there. As inputs they would remake a release whenever scores change;
         # ancient, they would hide a change of its own settings behind their job.

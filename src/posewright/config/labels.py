@@ -44,6 +44,9 @@ class DatasetConfig(Section):
 
     labels: LabelFiles | None = ()
     """Label files (formats.md lists the kinds); `{path, label_source, complete}` where one differs from the rest."""
+    repeated: Texts = ()
+    """Files in which frames of `labels` were labelled once more, by another person or later: they tell how exact labels
+    are, and with it the sigmas of OKS. Nothing is trained on them."""
     label_source: LabelSource = "human"
     """Who made the labels: a person, a person correcting a model, or a model alone. Stands in every result."""
     complete: bool = True
@@ -61,6 +64,15 @@ class DatasetConfig(Section):
     frame_check: Literal["error", "report", "off"] = "error"
     """What it is if seeking, counting and embedded images show different frames under one number: an error of the
     check, an entry in its facts only, or not looked at."""
+
+    @model_validator(mode="after")
+    def _repeats_something(self) -> Self:
+        if self.repeated and not self.labels:
+            raise ValueError("`repeated` labels frames of `labels` once more; name those labels, too")
+        doubled = {file.path for file in self.files} & set(self.repeated)
+        if doubled:
+            raise ValueError(f"{', '.join(sorted(doubled))} stands in `labels` and in `repeated`; keep it in one")
+        return self
 
     @property
     def files(self) -> tuple[LabelFile, ...]:
@@ -92,6 +104,11 @@ class DatasetConfig(Section):
             "missing_nodes": self.missing_nodes,
             "sources": [file.label_source for file in self.files],
         }
+
+    def reading_repeated(self) -> dict[str, Any]:
+        """Return the arguments of `posewright.labels.read.read_parts` for the files that label frames once more."""
+        same = {key: value for key, value in self.reading().items() if key not in ("skeleton", "sources")}
+        return {**same, "paths": [Path(path) for path in self.repeated]}
 
 
 class SplitConfig(Section):

@@ -6,6 +6,7 @@ STAGE_VERSION: dict[str, int] = {
     "check_inputs": 1,
     "split_labels": 4,
     "store_frames": 2,
+    "measure_repeats": 1,
     "plan_recipe": 1,
     "train_model": 3,
     "choose_checkpoint": 1,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from posewright.evaluation.oks import Float, box_area, coco_oks, seen
+from posewright.evaluation.oks import Float, Sigmas, box_area, coco_oks, seen
 
 Bool = NDArray[np.bool_]
 
@@ -69,7 +69,7 @@ def rank_frame(
     scores: Float,
     *,
     true_area: Float,
-    sigmas: Float | float,
+    sigmas: Sigmas,
     crowd: Bool | None = None,
     ignored: Bool | None = None,
     boxes: Float | None = None,
@@ -171,7 +171,7 @@ def _ignored(frame: RankedFrame, area_range: tuple[float, float]) -> Bool:
     return frame.ignored | outside
 
 
-def _region_oks(boxes: Float, predicted: Float, area: Float, sigmas: Float | float) -> Float:
+def _region_oks(boxes: Float, predicted: Float, area: Float, sigmas: Sigmas) -> Float:
     """Similarity to regions without labelled nodes: each node's distance to the box grown by its size on all sides."""
     low = boxes[:, :2] - boxes[:, 2:]
     high = boxes[:, :2] + 2 * boxes[:, 2:]

@@ -19,8 +19,9 @@ from typing import Any
 import torch
 
 from posewright.evaluation.budget import VAL_LOSS
-from posewright.evaluation.oks import DEFAULT_SIGMA
+from posewright.evaluation.oks import Float
 from posewright.evaluation.reading import read_side_with
+from posewright.evaluation.repeats import read_sigmas
 from posewright.evaluation.runs import run_of, with_units
 from posewright.evaluation.scoring import evaluate_poses
 from posewright.evaluation.side import ScoredSide
@@ -68,6 +69,7 @@ def choose_checkpoint(
     primary: str,
     out: Path,
     files: Sequence[Mapping[str, Any]] = (),
+    repeats: Path | None = None,
 ) -> None:
     """Try a model's candidates and write the folder of the model with the weights that were chosen.
 
@@ -82,16 +84,18 @@ def choose_checkpoint(
         primary: name of the measure that decides.
         out: the model folder to write.
         files: ``label_source`` and ``complete`` of each label file, where files differ.
+        repeats: ``repeats.json`` with the OKS sigmas, where frames were labelled once more and they decide.
     """
     held = ScoredSide.read(split, "val", label_source, complete, files)  # rule 1: test frames choose nothing
     frames, metric, card = FrameStore(store), metric_named(primary), read_json(model / "model.json")
+    sigmas = read_sigmas(repeats, held.truth.skeleton.nodes)
     tried = []
     for candidate in read_candidates(model / CANDIDATES):
         with tempfile.TemporaryDirectory() as folder:
             alone = Path(folder)
             _write_weights(alone, candidate)
             write_json(alone / "model.json", {**card, "weights_sha256": weights_digest(candidate.weights)})
-            tried.append(_tried(candidate, [alone, *partners], held, frames, options, metric))
+            tried.append(_tried(candidate, [alone, *partners], held, frames, options, metric, sigmas))
         told = f"{metric.name} {tried[-1].value:.4f}, validation loss {candidate.val_loss:.3e}"
         print(f"after epoch {candidate.epoch}: {told}", flush=True)
     chosen = best_of(tried, metric)
@@ -131,16 +135,11 @@ def _tried(
     frames: FrameStore,
     options: Mapping[str, Any],
     metric: Metric,
+    sigmas: Float | None,
 ) -> Tried:
     """Run a method on the validation frames and score it as an evaluation would."""
     read = read_side_with(models, held, frames, options)
-    evaluation = evaluate_poses(
-        held.truth,
-        read.poses,
-        units=held.units,
-        complete=held.complete,
-        sigma=float(options.get("sigma", DEFAULT_SIGMA)),
-    )
+    evaluation = evaluate_poses(held.truth, read.poses, units=held.units, complete=held.complete, sigmas=sigmas)
     if metric.false_positives and not held.complete:  # rule 8: animals nobody labelled would decide
         return Tried(candidate, math.nan, read.thresholds)
     facts = {"method": "candidate", "fold": 0, "seed": 0, "split": held.split_facts()}

@@ -128,7 +128,7 @@ def notes(runs: Sequence[Run]) -> list[str]:
     """Return how the numbers were counted, and where a choice of ours would change a rank."""
     oks, methods = runs[0].metrics["oks"], sorted({run.method for run in runs})
     found = [
-        f"OKS uses sigma {oks['sigma']:g} for every node and the {oks['area']}.",
+        f"OKS uses {sigma_words(oks['sigma'])} and the {oks['area']}.",
         f"A frame never counts as independent: units carry the intervals, and fewer than {MIN_UNITS} give none.",
         *checkpoint_rules({name: mean_budget([run for run in runs if run.method == name]) for name in methods}),
         "Differences in distance use only body parts that both methods found; read them beside the coverage.",
@@ -138,6 +138,14 @@ def notes(runs: Sequence[Run]) -> list[str]:
         told = "; ".join(f"sigma {sigma}: {', '.join(order)}" for sigma, order in ranks.items())
         found.append(f"The order of the methods by mAP depends on the sigma nobody measured ({told}).")
     return found
+
+
+def sigma_words(sigma: float | Mapping[str, float]) -> str:
+    """Return which sigmas OKS uses, and where they are from (rule 9)."""
+    if not isinstance(sigma, Mapping):
+        return f"sigma {sigma:g} for every node"
+    low, high = (choose(sigma, key=lambda node: sigma[node]) for choose in (min, max))
+    return f"sigmas measured on repeated labels ({sigma[low]:.2g} for {low} to {sigma[high]:.2g} for {high})"
 
 
 def checkpoint_rules(budgets: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -15,23 +15,24 @@ here every other node counts. The denominator is always the nodes the truth show
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from posewright.evaluation.oks import Float, box_area, has_area, seen
+from posewright.evaluation.oks import Float, Sigmas, box_area, has_area, seen
 
 CLASSES = ("good", "jitter", "inversion", "swap", "miss")
 GOOD, NEAR = 0.85, 0.5
 
 
-def scales_px2(truth: Float, sigma: float, reach_px: float) -> Float:
-    """Return ``[true]`` the squared distance that counts as one; an animal whose box has no area has a mean one."""
+def scales_px2(truth: Float, sigmas: Sigmas, reach_px: float) -> Float:
+    """Return ``[true node]`` the squared distance that counts as one; an animal without an area has the mean one."""
     area = np.where(has_area(truth), box_area(truth), reach_px**2)
-    return np.asarray(area * (2 * sigma) ** 2, dtype=np.float64)
+    spread = (2 * np.broadcast_to(np.asarray(sigmas, dtype=np.float64), truth.shape[1:2])) ** 2
+    return np.asarray(area[:, None] * spread, dtype=np.float64)
 
 
 def error_classes(truth: Float, true: int, found: Float, scales: Float) -> list[str | None]:
@@ -41,10 +42,10 @@ def error_classes(truth: Float, true: int, found: Float, scales: Float) -> list[
         truth: ``[true node xy]``, all animals of the frame.
         true: the animal spoken of.
         found: ``[node xy]``, its prediction; NaN where not found.
-        scales: ``[true]``, of `scales_px2`.
+        scales: ``[true node]``, of `scales_px2`.
     """
     squared = ((found[None, :, None] - truth[:, None, :]) ** 2).sum(axis=-1)  # [true found-node true-node]
-    alike = np.exp(-squared / (2 * scales[:, None, None]))
+    alike = np.exp(-squared / (2 * scales[:, None, :]))
     alike = np.where(np.isnan(alike), 0.0, alike)
     own = np.diagonal(alike[true]).copy()
     same_animal = alike[true].copy()
@@ -65,7 +66,9 @@ def error_classes(truth: Float, true: int, found: Float, scales: Float) -> list[
     return [str(kind) if shown else None for kind, shown in zip(kinds, seen(truth[true]), strict=True)]
 
 
-def error_summary(classes: Sequence[str | None] | pd.Series, found: NDArray[np.bool_], sigma: float) -> dict[str, Any]:
+def error_summary(
+    classes: Sequence[str | None] | pd.Series, found: NDArray[np.bool_], sigma: float | Mapping[str, float]
+) -> dict[str, Any]:
     """Return the share of each class among the nodes the truth shows, and how many misses were not found at all."""
     kinds = pd.Series(classes, dtype=object)
     shown = kinds.notna().to_numpy()

@@ -12,15 +12,16 @@ from posewright.evaluation.budget import models_digest, read_budget, read_card
 from posewright.evaluation.coverage_curve import CURVE_SCHEMA, coverage_curve
 from posewright.evaluation.foreign import predictions_digest, read_predictions
 from posewright.evaluation.ledger import append_test_evaluation
-from posewright.evaluation.oks import DEFAULT_SIGMA
+from posewright.evaluation.oks import DEFAULT_SIGMA, Float
 from posewright.evaluation.oracle import oracle_poses, oracle_split
 from posewright.evaluation.origins import corrected_instances, training_overlap
 from posewright.evaluation.reading import Reading, batch_of, decode_options, in_node_order, read_side_with
+from posewright.evaluation.repeats import read_sigmas
 from posewright.evaluation.runs import write_run
 from posewright.evaluation.scoring import Evaluation, evaluate_poses
 from posewright.evaluation.side import ScoredSide
 from posewright.evaluation.tables import write_table
-from posewright.files import write_json
+from posewright.files import read_json, write_json
 from posewright.labels.digest import labels_digest
 from posewright.labels.model import LabelSet
 from posewright.labels.seen import marks_of_models
@@ -52,6 +53,7 @@ def evaluate_method(
     question: str | None = None,
     files: Sequence[Mapping[str, Any]] = (),
     predictions: Sequence[Path] = (),
+    repeats: Path | None = None,
 ) -> None:
     """Predict the labelled frames of one side, score them, and write the files of an evaluation.
 
@@ -67,8 +69,8 @@ def evaluate_method(
         label_source: ``human``, ``corrected`` or ``model``.
         complete: every animal in the labelled frames is labelled.
         out: folder ``<method>/fold<k>_seed<s>/<side>``.
-        options: ``backend``, ``threads``, ``batch``, ``sigma``, ``tuning`` (see `Tuning`), ``oracle`` (whether to run
-            one; on validation frames if not said), ``trials``, ``trained_on``, ``source`` (who fixed the
+        options: ``backend``, ``threads``, ``batch``, ``tuning`` (see `Tuning`), ``oracle`` (whether to run one;
+            on validation frames if not said), ``trials``, ``trained_on``, ``source`` (who fixed the
             thresholds), and the fields of `DecodeOptions`.
         labels: the data set's own label files, which tell corrected labels from others.
         thresholds: ``thresholds.json`` of the same models on validation frames.
@@ -77,11 +79,12 @@ def evaluate_method(
         files: ``label_source`` and ``complete`` of each label file, where files differ.
         predictions: files of another program's poses, instead of models: they are scored as they stand, and what
             depends on running a model (thresholds, oracle, speed) is not known.
+        repeats: ``repeats.json`` with the OKS sigmas, where frames were labelled once more.
     """
     decode_options(options)  # a slip is an error before anything runs
     held = ScoredSide.read(split, side, label_source, complete, files)
     truth, units, complete = held.truth, held.units, held.complete
-    batch, sigma = batch_of(options), float(options.get("sigma", DEFAULT_SIGMA))
+    batch, sigmas = batch_of(options), read_sigmas(repeats, truth.skeleton.nodes)
     frames = FrameStore(store)
     if predictions:
         found, names = read_predictions(predictions, truth)
@@ -91,9 +94,9 @@ def evaluate_method(
     poses, chosen, estimator = read.poses, read.thresholds, read.estimator
     corrected = corrected_instances(labels, truth) if labels else None
     evaluation = evaluate_poses(
-        truth, poses, units=units, predicted_tracks=read.names, complete=complete, sigma=sigma, corrected=corrected
+        truth, poses, units=units, predicted_tracks=read.names, complete=complete, sigmas=sigmas, corrected=corrected
     )
-    curve = coverage_curve(evaluate_poses(truth, read.lowest, units=units, complete=complete, sigma=sigma).keypoints)
+    curve = coverage_curve(evaluate_poses(truth, read.lowest, units=units, complete=complete, sigmas=sigmas).keypoints)
     test_digest = labels_digest(split / f"{side}.slp")
     weights = predictions_digest(predictions) if predictions else models_digest(models)
     fold, seed = _run_of(out, held.record)
@@ -113,7 +116,8 @@ def evaluate_method(
             options.get("trained_on"),
             marks_of_models(models, side) if models else None,
         ),
-        "oracle": _oracle(estimator, truth, frames, evaluation, sigma, batch)
+        **({"repeats": read_json(repeats)} if repeats else {}),
+        "oracle": _oracle(estimator, truth, frames, evaluation, sigmas, batch)
         if estimator is not None and options.get("oracle", side == "val")
         else None,
         "split": held.split_facts(),
@@ -133,7 +137,7 @@ def _oracle(
     truth: LabelSet,
     store: FrameStore,
     evaluation: Evaluation,
-    sigma: float,
+    sigmas: Float | None,
     batch: int,
 ) -> dict[str, Any] | None:
     told = oracle_poses(estimator, truth, store, batch)
@@ -141,7 +145,7 @@ def _oracle(
         return None
     kind, poses = told
     poses = in_node_order(poses, estimator.skeleton, truth.skeleton)
-    return oracle_split(evaluation.keypoints, truth, kind, poses, sigma)
+    return oracle_split(evaluation.keypoints, truth, kind, poses, DEFAULT_SIGMA if sigmas is None else sigmas)
 
 
 def _throughput(

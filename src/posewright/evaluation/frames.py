@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from posewright.errors import InputError
 from posewright.evaluation.matching import Pairs, animal_length_px, match_nearest
-from posewright.evaluation.oks import Float, box_area, coco_oks, customary_oks, seen
+from posewright.evaluation.oks import Float, Sigmas, box_area, coco_oks, customary_oks, seen
 from posewright.labels.model import LabeledFrame, LabelSet
 from posewright.shapes import PoseBatch
 
@@ -64,7 +64,7 @@ class FrameMatch:
 
 
 def match_frames(
-    truth: LabelSet, predicted: PoseBatch, predicted_tracks: Sequence[str | None] | None, sigma: float
+    truth: LabelSet, predicted: PoseBatch, predicted_tracks: Sequence[str | None] | None, sigmas: Sigmas
 ) -> tuple[list[FrameMatch], float]:
     """Match every labelled frame; return the frames and the reach in pixels that the matching used.
 
@@ -72,14 +72,14 @@ def match_frames(
         truth: labelled frames; frame ``i`` of the batch is the ``i``-th of them.
         predicted: poses in the truth's node order.
         predicted_tracks: a name for each row of the batch, if the method names animals.
-        sigma: OKS sigma of every node.
+        sigmas: of OKS.
     """
     _check_shapes(truth, predicted, predicted_tracks)
     reach_px = animal_length_px(frame.points for frame in truth.frames)
     tracks = list(predicted_tracks) if predicted_tracks is not None else [None] * len(predicted)
     rows_of = [np.flatnonzero(predicted.frame == index) for index in range(predicted.n_frames)]
     frames = [
-        _match_frame(labelled, predicted, rows, tracks, reach_px, sigma)
+        _match_frame(labelled, predicted, rows, tracks, reach_px, sigmas)
         for labelled, rows in zip(truth.frames, rows_of, strict=True)
     ]
     return frames, reach_px
@@ -91,7 +91,7 @@ def _match_frame(
     rows: NDArray[np.intp],
     tracks: Sequence[str | None],
     reach_px: float,
-    sigma: float,
+    sigmas: Sigmas,
 ) -> FrameMatch:
     true_index = np.flatnonzero(seen(labelled.points).any(axis=-1))
     points = np.asarray(predicted.points[rows], dtype=np.float64)
@@ -111,8 +111,8 @@ def _match_frame(
         predicted_index=predicted_index,
         true_tracks=tuple(labelled.tracks[index] for index in true_index),
         predicted_tracks=tuple(tracks[row] for row in kept),
-        oks=customary_oks(true_points, found, sigma),
-        oks_coco=coco_oks(true_points, found, box_area(true_points), sigma),
+        oks=customary_oks(true_points, found, sigmas),
+        oks_coco=coco_oks(true_points, found, box_area(true_points), sigmas),
         pairs=match_nearest(true_points, found, reach_px),
     )
 

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Float = NDArray[np.float64]
+Sigmas = Float | float  #: spread of the labels of each node, or of all, as a part of the square root of the area
 
-DEFAULT_SIGMA = 0.025  #: for every node, as pose tools for animals customarily assume; no repeated labels behind it
+DEFAULT_SIGMA = 0.025  #: for every node, as pose tools for animals customarily assume; `repeats` measures better ones
 AREA_NAME = "bounding box of the truth's visible nodes"
 _DEGENERATE_AREA_PX2 = 1e-9
 _DEGENERATE_REACH_PX = 50.0
@@ -45,7 +46,7 @@ def squared_distances(truth: Float, predicted: Float) -> Float:
     return np.asarray((difference**2).sum(axis=-1), dtype=np.float64)
 
 
-def coco_oks(truth: Float, predicted: Float, area: Float, sigmas: Float | float = DEFAULT_SIGMA) -> Float:
+def coco_oks(truth: Float, predicted: Float, area: Float, sigmas: Sigmas = DEFAULT_SIGMA) -> Float:
     """Return OKS ``[true predicted]`` by COCO's formula.
 
     A visible node that the prediction lacks contributes 0; a node the truth lacks does not count at all. A truth
@@ -55,7 +56,7 @@ def coco_oks(truth: Float, predicted: Float, area: Float, sigmas: Float | float 
         truth: ``[true node xy]``.
         predicted: ``[predicted node xy]``.
         area: ``[true]``, square pixels.
-        sigmas: spread of the labels of each node (or of all), as a part of the square root of the area.
+        sigmas: of each node, or of all.
     """
     spread = (2 * np.broadcast_to(np.asarray(sigmas, dtype=np.float64), truth.shape[1:2])) ** 2
     exponent = squared_distances(truth, predicted) / spread / (area[:, None, None] + np.spacing(1)) / 2
@@ -64,10 +65,10 @@ def coco_oks(truth: Float, predicted: Float, area: Float, sigmas: Float | float 
     return np.asarray(similarity.sum(axis=-1) / np.maximum(n_visible, 1), dtype=np.float64)
 
 
-def customary_oks(truth: Float, predicted: Float, sigma: float = DEFAULT_SIGMA) -> Float:
+def customary_oks(truth: Float, predicted: Float, sigmas: Sigmas = DEFAULT_SIGMA) -> Float:
     """Return OKS ``[true predicted]`` in the customary form (see the module)."""
     area = box_area(truth)
-    similarity = coco_oks(truth, predicted, area, sigma)
+    similarity = coco_oks(truth, predicted, area, sigmas)
     degenerate = area < _DEGENERATE_AREA_PX2
     if degenerate.any():
         similarity[degenerate] = _distance_similarity(truth[degenerate], predicted)

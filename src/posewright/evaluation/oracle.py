@@ -21,7 +21,7 @@ from scipy.optimize import linear_sum_assignment
 from posewright.evaluation.calibration import RIGHT_PX
 from posewright.evaluation.errors import error_classes, scales_px2
 from posewright.evaluation.matching import animal_length_px
-from posewright.evaluation.oks import Float, seen, squared_distances
+from posewright.evaluation.oks import Float, Sigmas, seen, squared_distances
 from posewright.geometry import anchor_points, crop_corner
 from posewright.labels.model import LabelSet
 from posewright.labels.skeleton import Skeleton
@@ -110,7 +110,7 @@ def grouped_by_truth(peaks: Float, truth: Float, reach_px: float) -> Float:
 
 
 def oracle_split(
-    keypoints: pd.DataFrame, truth: LabelSet, kind: str, oracle: PoseBatch, sigma: float
+    keypoints: pd.DataFrame, truth: LabelSet, kind: str, oracle: PoseBatch, sigmas: Sigmas
 ) -> dict[str, Any]:
     """Return the shares of the visible nodes that are wrong for each reason; they add up to wrong plus spoilt.
 
@@ -119,9 +119,9 @@ def oracle_split(
         truth: the labelled frames.
         kind: which oracle.
         oracle: its poses in the truth's nodes, a row for every true instance.
-        sigma: of the similarity that tells another animal's node.
+        sigmas: of the similarity that tells another animal's node.
     """
-    told = _oracle_rows(truth, oracle, sigma).set_index(_NODE)
+    told = _oracle_rows(truth, oracle, sigmas).set_index(_NODE)
     plain = keypoints[keypoints["true_x"].notna()].set_index(_NODE)
     told = told.loc[plain.index]
     wrong = ~(plain["distance_px"] < RIGHT_PX).to_numpy()
@@ -165,14 +165,14 @@ def _with_true_centroids(
     return [found[frame == index] for index in range(len(true))]
 
 
-def _oracle_rows(truth: LabelSet, oracle: PoseBatch, sigma: float) -> pd.DataFrame:
+def _oracle_rows(truth: LabelSet, oracle: PoseBatch, sigmas: Sigmas) -> pd.DataFrame:
     length_px = animal_length_px(frame.points for frame in truth.frames)
     parts = []
     for index, frame in enumerate(truth.frames):
         found = np.asarray(oracle.points[oracle.frame == index], np.float64)
         shown = np.flatnonzero(seen(frame.points).any(axis=-1))
         points = np.asarray(frame.points[shown], np.float64)
-        scales = scales_px2(points, sigma, length_px)
+        scales = scales_px2(points, sigmas, length_px)
         for row, instance in enumerate(shown):
             distance = np.sqrt(squared_distances(points[row : row + 1], found[instance : instance + 1])[0, 0])
             parts.append(

@@ -14,7 +14,7 @@ import numpy as np
 
 from posewright.evaluation.average_precision import OKS_THRESHOLDS, interpolated_precision
 from posewright.evaluation.matching import match_by_score
-from posewright.evaluation.oks import DEFAULT_SIGMA, Float, customary_oks, seen
+from posewright.evaluation.oks import DEFAULT_SIGMA, Float, Sigmas, customary_oks, seen
 
 PCK_THRESHOLDS_PX: Float = np.linspace(1.0, 10.0, 10)
 
@@ -72,7 +72,7 @@ class PeerForm:
     missed: int
 
 
-def peer_form(frames: Sequence[PeerFrame], sigma: float = DEFAULT_SIGMA) -> PeerForm:
+def peer_form(frames: Sequence[PeerFrame], sigmas: Sigmas = DEFAULT_SIGMA) -> PeerForm:
     """Count ``frames`` as the peer does."""
     oks: list[float] = []
     scores: list[float] = []
@@ -82,7 +82,7 @@ def peer_form(frames: Sequence[PeerFrame], sigma: float = DEFAULT_SIGMA) -> Peer
     for frame in frames:
         if frame.predicted is None or frame.scores is None:
             continue
-        similarity = customary_oks(frame.truth, frame.predicted, sigma)
+        similarity = customary_oks(frame.truth, frame.predicted, sigmas)
         pairs = match_by_score(similarity, frame.scores)
         missed += len(frame.truth) - len(pairs)
         for true, predicted in pairs:

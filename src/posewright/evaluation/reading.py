@@ -21,7 +21,7 @@ from posewright.prediction.thresholds import TUNED, fixed, read_thresholds
 from posewright.samples.store import FrameStore
 from posewright.shapes import DecodeOptions, PoseBatch
 
-_OWN_OPTIONS = ("backend", "threads", "batch", "sigma", "tuning", "oracle", "trials", "trained_on", "source")
+_OWN_OPTIONS = ("backend", "threads", "batch", "tuning", "oracle", "trials", "trained_on", "source")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from posewright.config.auto import at
 from posewright.discretion import publishable
 from posewright.errors import InputError
 from posewright.evaluation.scoring import METRICS_SCHEMA, Evaluation
@@ -115,6 +116,7 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
     runs = sorted((_read_run(folder) for folder in folders), key=lambda run: (run.method, run.fold, run.seed))
     _check_same(runs, "side", "evaluate all methods on one side")
     _check_same(runs, "label_source", "evaluate all methods with the same labels")
+    _check_same(runs, "oks.sigma", "evaluate all methods again, with the same repeated labels")  # rule 9
     for fold in sorted({run.fold for run in runs}):
         # rule 2: one split file for all methods
         _check_same([run for run in runs if run.fold == fold], "test_digest", "evaluate all methods on one split")
@@ -166,6 +168,6 @@ def _read_run(folder: Path) -> Run:
 
 
 def _check_same(runs: Sequence[Run], name: str, remedy: str) -> None:
-    values = sorted({str(run.metrics.get(name)) for run in runs})
+    values = sorted({str(at(run.metrics, name)) for run in runs})
     if len(values) > 1:
         raise InputError(f"The evaluations differ in {name} ({', '.join(values)}); {remedy}.")

@@ -15,7 +15,7 @@ from posewright.evaluation.average_precision import AveragePrecision, average_pr
 from posewright.evaluation.calibration import calibration
 from posewright.evaluation.errors import error_summary
 from posewright.evaluation.frames import FrameMatch, match_frames
-from posewright.evaluation.oks import AREA_NAME, DEFAULT_SIGMA, box_area, has_area, seen
+from posewright.evaluation.oks import AREA_NAME, DEFAULT_SIGMA, Float, Sigmas, box_area, has_area, seen
 from posewright.evaluation.peer_form import PeerForm, PeerFrame, peer_form
 from posewright.evaluation.tables import instance_table, keypoint_table
 from posewright.labels.model import LabelSet
@@ -47,7 +47,7 @@ def evaluate_poses(
     units: Mapping[tuple[int, int], str] | None = None,
     predicted_tracks: Sequence[str | None] | None = None,
     complete: bool = True,
-    sigma: float = DEFAULT_SIGMA,
+    sigmas: Float | None = None,
     corrected: Mapping[tuple[int, int], NDArray[np.bool_]] | None = None,
 ) -> Evaluation:
     """Score ``predicted`` against ``truth``.
@@ -58,28 +58,30 @@ def evaluate_poses(
         units: unit of inference of each (video, frame); the video if not given.
         predicted_tracks: a name for each predicted row, if the method names animals.
         complete: every animal in the labelled frames is labelled, so unmatched predictions are faults.
-        sigma: OKS sigma of every node.
+        sigmas: OKS sigmas ``[node]`` of repeated labels; None: nobody measured them, and the default stands for all.
         corrected: which true instances of each (video, frame) began as a model's prediction; None if nobody knows.
     """
-    frames, reach_px = match_frames(truth, predicted, predicted_tracks, sigma)
+    used: Sigmas = DEFAULT_SIGMA if sigmas is None else sigmas
+    frames, reach_px = match_frames(truth, predicted, predicted_tracks, used)
     unit_of = dict(units) if units is not None else {frame.key: f"v{frame.video}" for frame in truth.frames}
     instances = instance_table(frames, truth.videos, unit_of, reach_px)
     instances["corrected"] = _corrected(instances, corrected)
-    keypoints = keypoint_table(frames, truth.skeleton.nodes, unit_of, reach_px, sigma)
+    keypoints = keypoint_table(frames, truth.skeleton.nodes, unit_of, reach_px, used)
     outcomes = node_outcomes(frames, len(truth.skeleton.nodes))
-    peer = _peer_form(frames, sigma)
+    peer = _peer_form(frames, DEFAULT_SIGMA)
+    told = DEFAULT_SIGMA if sigmas is None else dict(zip(truth.skeleton.nodes, map(float, sigmas), strict=True))
     metrics = {
         "schema": METRICS_SCHEMA,
         "complete": complete,
         "counts": _counts(frames, truth),
         "coverage": pose_metrics.coverage(outcomes),
-        "oks": _oks(frames, sigma, peer),
+        "oks": _oks(frames, sigmas, told, peer),
         "pck": pose_metrics.pck(outcomes),
         "distance_px": pose_metrics.distance_summary(outcomes),
         "distance_capped_px": pose_metrics.capped_distance_summary(outcomes, reach_px),
         "visibility": pose_metrics.visibility(outcomes),
         "identity": _identity(frames),
-        "errors": error_summary(keypoints["error_class"], keypoints["distance_px"].notna().to_numpy(), sigma),
+        "errors": error_summary(keypoints["error_class"], keypoints["distance_px"].notna().to_numpy(), told),
         "corrected": _corrected_share(instances),
         "calibration": calibration(keypoints, instances, complete),
         "matching": {"rule": "assignment of greatest closeness, frame by frame", "reach_px": reach_px},
@@ -130,26 +132,32 @@ def _counts(frames: Sequence[FrameMatch], truth: LabelSet) -> dict[str, int]:
     }
 
 
-def _oks(frames: Sequence[FrameMatch], sigma: float, peer: PeerForm) -> dict[str, Any]:
-    """OKS in both forms; at half and twice the sigma too, as nobody measured it (rule 9)."""
-    coco = _coco(frames, sigma)
+def _oks(
+    frames: Sequence[FrameMatch], sigmas: Float | None, told: float | Mapping[str, float], peer: PeerForm
+) -> dict[str, Any]:
+    """OKS in both forms; at half and twice the default sigma too, where nobody measured it (rule 9)."""
+    coco = _coco(frames, DEFAULT_SIGMA if sigmas is None else sigmas)
+    customary = peer if sigmas is None else _peer_form(frames, sigmas)
     per_truth = [frame.oks[pair] for frame in frames for pair in frame.pairs]
     n_true = sum(len(frame.truth) for frame in frames)
+    half, twice = 0.5 * DEFAULT_SIGMA, 2 * DEFAULT_SIGMA
     return {
-        "map": peer.map,
-        "mar": peer.mar,
+        "map": customary.map,
+        "mar": customary.mar,
         "map_coco": none_if_nan(coco.mean_precision),
         "mar_coco": none_if_nan(coco.mean_recall),
         "mean": pose_metrics.ratio(float(np.sum(per_truth)), n_true),
-        "sigma": sigma,
+        "sigma": told,
         "area": AREA_NAME,
         "denominator": n_true,
         "ignored_without_area": sum(int((~has_area(frame.truth)).sum()) for frame in frames),
         "by_sigma": {
-            f"{0.5 * sigma:g}": _at_sigma(_peer_form(frames, 0.5 * sigma), _coco(frames, 0.5 * sigma)),
-            f"{sigma:g}": _at_sigma(peer, coco),
-            f"{2 * sigma:g}": _at_sigma(_peer_form(frames, 2 * sigma), _coco(frames, 2 * sigma)),
-        },
+            f"{half:g}": _at_sigma(_peer_form(frames, half), _coco(frames, half)),
+            f"{DEFAULT_SIGMA:g}": _at_sigma(peer, coco),
+            f"{twice:g}": _at_sigma(_peer_form(frames, twice), _coco(frames, twice)),
+        }
+        if sigmas is None
+        else {},
     }
 
 
@@ -157,7 +165,7 @@ def _at_sigma(peer: PeerForm, coco: AveragePrecision) -> dict[str, float | None]
     return {"map": peer.map, "map_coco": none_if_nan(coco.mean_precision)}
 
 
-def _coco(frames: Sequence[FrameMatch], sigma: float) -> AveragePrecision:
+def _coco(frames: Sequence[FrameMatch], sigmas: Sigmas) -> AveragePrecision:
     """COCO's form; truth without an area is ignored, as its OKS means nothing."""
     ranked = [
         rank_frame(
@@ -165,7 +173,7 @@ def _coco(frames: Sequence[FrameMatch], sigma: float) -> AveragePrecision:
             frame.predicted,
             frame.scores,
             true_area=box_area(frame.truth),
-            sigmas=sigma,
+            sigmas=sigmas,
             ignored=~has_area(frame.truth),
         )
         for frame in frames
@@ -173,9 +181,9 @@ def _coco(frames: Sequence[FrameMatch], sigma: float) -> AveragePrecision:
     return average_precision(ranked)
 
 
-def _peer_form(frames: Sequence[FrameMatch], sigma: float) -> PeerForm:
+def _peer_form(frames: Sequence[FrameMatch], sigmas: Sigmas) -> PeerForm:
     """The peer's numbers; a frame without predictions stays in, so its truth counts as missed."""
-    return peer_form([PeerFrame(frame.truth, frame.predicted, frame.scores) for frame in frames], sigma)
+    return peer_form([PeerFrame(frame.truth, frame.predicted, frame.scores) for frame in frames], sigmas)
 
 
 def _corrected(instances: pd.DataFrame, corrected: Mapping[tuple[int, int], NDArray[np.bool_]] | None) -> pd.Series:

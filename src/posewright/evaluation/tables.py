@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from posewright.discretion import publishable
 from posewright.evaluation.errors import error_classes, scales_px2
 from posewright.evaluation.frames import FrameMatch
-from posewright.evaluation.oks import Float, seen
+from posewright.evaluation.oks import Float, Sigmas, seen
 from posewright.evaluation.strata import covered, speeds
 from posewright.files import atomic_path
 from posewright.labels.model import VideoRef
@@ -105,18 +105,18 @@ def keypoint_table(
     nodes: Sequence[str],
     unit_of: Mapping[tuple[int, int], str],
     length_px: float,
-    sigma: float,
+    sigmas: Sigmas,
 ) -> pd.DataFrame:
     """Return one row per node of every matched or missed true instance, visible or not.
 
-    ``error_class`` is that of `errors`, for a similarity of ``sigma``; ``n_covered`` is 1 where another animal's box
+    ``error_class`` is that of `errors`, for a similarity of ``sigmas``; ``n_covered`` is 1 where another animal's box
     covers the node.
     """
     parts = [
         {
             **_keypoint_columns(frame, nodes, unit_of[frame.video, frame.frame], true, predicted),
             "error_class": error_classes(
-                frame.truth, true, _found(frame, predicted), scales_px2(frame.truth, sigma, length_px)
+                frame.truth, true, _found(frame, predicted), scales_px2(frame.truth, sigmas, length_px)
             ),
             "n_covered": covered(frame.truth)[true].astype(int).tolist(),
         }

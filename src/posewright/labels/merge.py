@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,15 +26,15 @@ from scipy.optimize import linear_sum_assignment
 
 from posewright.errors import InputError
 from posewright.files import atomic_path
-from posewright.labels.find import Places, parts_of
+from posewright.labels.find import Places
 from posewright.labels.foreign import NAMES, kind_of, told
 from posewright.labels.model import VideoRef
 from posewright.labels.part import Identity
-from posewright.labels.videos import videos_of
+from posewright.labels.videos import same_video, videos_of
 from posewright.labels.write import keep_spelling
 
-_EQUAL_PX = 1e-3  #: what saving and opening a file may change
-_SAME_ANIMAL = 0.15  #: median distance of the common nodes, in lengths of the animal
+EQUAL_PX = 1e-3  #: what saving and opening a file may change
+SAME_ANIMAL = 0.15  #: median distance of the common nodes, in lengths of the animal
 _SHORTEST_PX = 10.0  #: a length that every animal has at least, one of a single node too
 
 
@@ -87,7 +87,8 @@ def merge_labels(labels: Path, corrected: Sequence[Path], out: Path, places: Pla
         raise InputError(f"{labels} has no skeleton, so nothing can be joined to it; name your labels first.")
     merged = Merged()
     known = _known_videos(base, labels, places)
-    first = {id(one) for frame in base.labeled_frames for one in frame.user_instances}
+    # Kept alive: the id of one that a correction replaces would else be given to a newer one.
+    first = {id(one): one for frame in base.labeled_frames for one in frame.user_instances}
     for path in corrected:
         _join(base, known, _load(path), path, places, merged, first)
     merged.counts["added"] = sum(len(frame.user_instances) for frame in base.labeled_frames) - len(first)
@@ -132,37 +133,11 @@ def _known_videos(labels: Any, path: Path, places: Places) -> list[_Known]:
 
 
 def _same_video(known: Sequence[_Known], other: _Known, file: Path) -> _Known | None:
-    """Return the video of the labels that another file means; None where it is a new one.
-
-    Raises:
-        InputError: several could be meant.
-    """
-    same = [one for one in known if one.identity == other.identity]
-    if not same and other.identity[0] in ("file", "embedded"):
-        alike = [one for one in known if one.identity[0] == other.identity[0]]
-        same = [one for one in alike if _may_be_one(one.reference, other.reference)]
-    if len(same) > 1:
-        listed = ", ".join(one.reference.path for one in same)
-        raise InputError(
-            f"{file}: the video {other.reference.path!r} could be any of {listed}; give the folder that holds it in "
-            "--video-paths, so that it is found."
-        )
-    return same[0] if same else None
-
-
-def _may_be_one(a: VideoRef, b: VideoRef) -> bool:
-    """Whether two paths, of which at most one leads to a film here, can name one recording.
-
-    They share their last two parts, or one is a bare name; frames and size do not differ where both are known. One
-    name in other folders is another video: nothing is guessed.
-    """
-    if a.source is not None and b.source is not None and a.handle is None and b.handle is None:
-        return False
-    if a.stored is not None and b.stored is not None and a.stored != b.stored:
-        return False
-    ours, theirs = parts_of(a.path), parts_of(b.path)
-    needed = min(2, len(ours), len(theirs))
-    return needed > 0 and ours[-needed:] == theirs[-needed:]
+    """Return the video of the labels that another file means; None where it is a new one, with pictures of its own."""
+    alike = [one for one in known if one.identity[0] == other.identity[0]]
+    told = [(one.identity, one.reference) for one in alike]
+    same = same_video(told, (other.identity, other.reference), file)
+    return None if same is None else alike[same]
 
 
 class _ByObject:
@@ -178,7 +153,7 @@ class _ByObject:
 
 
 def _join(
-    base: Any, known: list[_Known], other: Any, path: Path, places: Places, merged: Merged, first: set[int]
+    base: Any, known: list[_Known], other: Any, path: Path, places: Places, merged: Merged, first: Mapping[int, Any]
 ) -> None:
     """Join one corrected file to the labels in memory."""
     from sleap_io.model.matching import SkeletonMatcher, SkeletonMatchMethod
@@ -249,14 +224,14 @@ def _one_skeleton(base: Any, other: Any, path: Path) -> None:
         other.replace_skeleton(ours, old_skeleton=theirs, node_map=None)
 
 
-def _settle(old: Any, new: Any, merged: Merged, first: set[int]) -> None:
+def _settle(old: Any, new: Any, merged: Merged, first: Mapping[int, Any]) -> None:
     """Leave in each of two frames of one number what will stand in the merged one.
 
     Args:
         old: a frame of the labels, or None.
         new: the corrected one.
         merged: takes what is done.
-        first: ``id`` of each user instance that the labels had before any merge.
+        first: by their ``id``, the user instances that the labels had before any merge.
     """
     older = [] if old is None else list(old.user_instances)
     newer, spent = list(new.user_instances), []
@@ -301,7 +276,7 @@ def _one_animal(ours: Sequence[Any], theirs: Sequence[Any]) -> list[tuple[Any, A
         return pairs
     apart = np.array([[_apart(one, other) for other in right] for one in left])
     for row, column in zip(*linear_sum_assignment(np.minimum(apart, 1e6)), strict=True):
-        if apart[row, column] <= _SAME_ANIMAL:
+        if apart[row, column] <= SAME_ANIMAL:
             pairs.append((left[row], right[column]))
     return pairs
 
@@ -322,7 +297,7 @@ def _is_equal(one: Any, other: Any) -> bool:
 
 
 def _lies_there(one: Any, other: Any) -> bool:
-    return bool(np.allclose(_points(one), _points(other), rtol=0, atol=_EQUAL_PX, equal_nan=True))
+    return bool(np.allclose(_points(one), _points(other), rtol=0, atol=EQUAL_PX, equal_nan=True))
 
 
 def _points(instance: Any) -> NDArray[np.float64]:

@@ -8,7 +8,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from posewright.labels.find import Places
+from posewright.errors import InputError
+from posewright.labels.find import Places, parts_of
 from posewright.labels.fits import misfit, shows, stored_shape
 from posewright.labels.model import VideoRef
 from posewright.labels.part import Identity
@@ -51,6 +52,48 @@ def told_path(video: Any) -> str:
     source = getattr(video, "source_video", None)
     filename = (video if source is None else source).filename
     return str(filename[0] if isinstance(filename, list) else filename or "")
+
+
+def same_video(known: Sequence[tuple[Identity, VideoRef]], other: tuple[Identity, VideoRef], file: Path) -> int | None:
+    """Return which of the known videos a video of another file is; None where it is none of them.
+
+    Raises:
+        InputError: several could be meant.
+    """
+    same = [index for index, (identity, _) in enumerate(known) if identity == other[0]]
+    film = _film(other[1])
+    if not same and film is not None:
+        same = [index for index, (_, reference) in enumerate(known) if _film(reference) == film]
+    if not same and other[0][0] in ("file", "embedded"):
+        same = [index for index, (_, reference) in enumerate(known) if _may_be_one(reference, other[1])]
+    if len(same) > 1:
+        listed = ", ".join(known[index][1].path for index in same)
+        raise InputError(
+            f"{file}: the video {other[1].path!r} could be any of {listed}; name the folder that holds it "
+            "(video_paths, --video-paths), so that it is found."
+        )
+    return same[0] if same else None
+
+
+def _film(video: VideoRef) -> str | None:
+    """Return the film of a video, of embedded frames the one they were taken from; None where it was not found."""
+    film = video.source if video.handle is None else video.original
+    return None if film is None else os.path.realpath(film)
+
+
+def _may_be_one(a: VideoRef, b: VideoRef) -> bool:
+    """Whether two paths, of which at most one leads to a film here, can name one recording.
+
+    They share their last two parts, or one is a bare name; frames and size do not differ where both are known. One
+    name in other folders is another video: nothing is guessed.
+    """
+    if a.source is not None and b.source is not None and a.handle is None and b.handle is None:
+        return False
+    if a.stored is not None and b.stored is not None and a.stored != b.stored:
+        return False
+    ours, theirs = parts_of(a.path), parts_of(b.path)
+    needed = min(2, len(ours), len(theirs))
+    return needed > 0 and ours[-needed:] == theirs[-needed:]
 
 
 def images_in(folder: str, source: Path, names: Sequence[str]) -> tuple[Identity, VideoRef]:

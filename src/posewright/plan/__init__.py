@@ -7,7 +7,7 @@ and nothing imports torch, lightning, sleap-io or pandas: all of it runs wheneve
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -63,15 +63,20 @@ class Plan:
         project = load_project(config)
         rows = read_rows(Path(project.videos), list(project.datasets)) if project.videos else []
         cache = Path(project.work_dir) / "digests.json"
+        sets = project.datasets.items()
         digests = {
-            name: tuple(
-                labels_digest(existing(Path(file.path), f"datasets.{name}.labels"), cache) for file in dataset.files
-            )
-            for name, dataset in project.datasets.items()
+            name: _digests([file.path for file in one.files], f"datasets.{name}.labels", cache) for name, one in sets
         }
+        repeated = {name: _digests(one.repeated, f"datasets.{name}.repeated", cache) for name, one in sets}
         used = {name for method in project.methods.values() for name in method.recipes or ()}
         recipes = {name: load_recipe(Path(project.recipes[name])) for name in sorted(used)}
-        plan = cls(project, LabelPlan(project, digests, rows), VideoPlan(project, rows), MethodPlan(project, recipes))
+        labels = LabelPlan(project, digests, repeated, rows)
+        plan = cls(project, labels, VideoPlan(project, rows), MethodPlan(project, recipes))
         plan.videos.refuse_missing()
         _ = plan.methods.first_weights  # models that are not there stop the run now
         return plan
+
+
+def _digests(paths: Iterable[str], key: str, cache: Path) -> tuple[str, ...]:
+    """Return the content digests of label files that the config names under ``key``."""
+    return tuple(labels_digest(existing(Path(path), key), cache) for path in paths)

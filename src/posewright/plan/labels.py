@@ -25,11 +25,13 @@ class LabelPlan:
     Attributes:
         project: the resolved config.
         digests: dataset -> content digest of each of its label files; empty where there are no labels.
+        repeated_digests: the same of the files in which frames were labelled once more.
         rows: the rows of the sheet.
     """
 
     project: ProjectConfig
     digests: Mapping[str, tuple[str, ...]]
+    repeated_digests: Mapping[str, tuple[str, ...]]
     rows: Sequence[VideoRow]
 
     @cached_property
@@ -40,6 +42,24 @@ class LabelPlan:
     def files(self, dataset: str) -> list[str]:
         """Return the label files of a dataset."""
         return [file.path for file in self.project.datasets[dataset].files]
+
+    def repeated(self, dataset: str) -> list[str]:
+        """Return the files in which frames of a dataset were labelled once more."""
+        return list(self.project.datasets[dataset].repeated)
+
+    def repeats_identity(self, dataset: str) -> str:
+        """Return what determines how far labellings of one frame lie apart."""
+        settings = self.project.datasets[dataset]
+        return canonical_json(
+            {
+                "labels": self.digests[dataset],
+                "repeated": self.repeated_digests[dataset],
+                "skeleton": plain(settings.skeleton),
+                "node_map": settings.node_map,
+                "missing_nodes": sorted(settings.missing_nodes),
+                "version": STAGE_VERSION["measure_repeats"],
+            }
+        )
 
     def dataset_json(self, dataset: str) -> str:
         """Return a dataset's settings, with the places to look for its files."""

@@ -64,6 +64,11 @@ class MethodPlan:
         """Whether weights are chosen by what whole methods find (rule 5), and not by each network's loss."""
         return self.project.compare.checkpoints == "primary"
 
+    @property
+    def decided_by_sigmas(self) -> bool:
+        """Whether the measure that decides between methods depends on the sigmas of OKS: it, or a kind of error."""
+        return self.project.compare.primary == "oks" or self.project.compare.primary.endswith("_share")
+
     def place(self, method: str, *, refit: bool = False) -> str:
         """Return where the models lie that a method uses: as trained, or with weights chosen for this method."""
         if self.chooses:

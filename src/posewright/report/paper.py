@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from posewright.config.auto import at
+from posewright.evaluation.conditions import sigma_words
 from posewright.evaluation.tuning import objective_words
 from posewright.report import citations
 from posewright.report.citations import Work
@@ -135,10 +136,11 @@ def _scoring(results: Results, cited: list[Work]) -> Iterator[str]:
         "Predicted and labelled animals were matched frame by frame by the assignment of greatest total closeness, by "
         "the same rule for all methods; body parts that were not found count as misses."
     )
-    oks = results.evaluations[0].metrics.get("oks")
-    if isinstance(oks, Mapping) and finite(oks.get("sigma")) is not None:
+    sigma, area = (at(results.evaluations[0].metrics, f"oks.{name}") for name in ("sigma", "area"))
+    if isinstance(sigma, Mapping) or finite(sigma) is not None:
         cited.append(citations.COCO)
-        yield f"OKS ({citations.COCO.short}) used sigma {oks['sigma']:g} and the {oks.get('area')}."
+        words = sigma_words(sigma) if isinstance(sigma, Mapping) else f"sigma {sigma:g}"
+        yield f"OKS ({citations.COCO.short}) used {words} and the {area}."
     if any(one.metrics.get("errors") for one in results.evaluations):
         cited.append(citations.ERROR_CLASSES)
         yield f"Errors were classed after {citations.ERROR_CLASSES.short}."

@@ -24,6 +24,7 @@ from posewright.report.paper import paper_section
 from posewright.report.proposal import proposal_section
 from posewright.report.quality import quality_section
 from posewright.report.reasons import reasons_section
+from posewright.report.repeats import repeats_section
 
 #: In the order of the page: the answer's own tables, why, at what cost, pictures, data, how it was made.
 SECTIONS: Sequence[Callable[[Context], Section | None]] = (
@@ -31,6 +32,7 @@ SECTIONS: Sequence[Callable[[Context], Section | None]] = (
     pairs_section,
     proposal_section,
     reasons_section,
+    repeats_section,
     cost_section,
     curves_section,
     frames_section,
