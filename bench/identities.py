@@ -2,9 +2,10 @@
 
     python bench/identities.py OUT --data arena2 arena3 arena5 flies-pair flies-wide --precision bfloat16 [--seed 0]
 
-Arenas: marked individuals that meet and walk over one another, blocks of four recordings held back. ``flies-pair``:
-blocks of its video. ``flies-wide``: the first 34 s train, the last 10 s test. Steps are equal for both of a pair, the
-learning rate falls along a cosine. Finished trainings in OUT are kept; another precision takes another OUT.
+Arenas: marked individuals that meet and walk over one another, each with equal area (``arena5-dense``: with less);
+blocks of four recordings held back. ``flies-pair``: blocks of its video. ``flies-wide``: the first 34 s train, the last
+10 s test. Steps are equal for both of a pair, the learning rate falls along a cosine. Finished trainings in OUT are
+kept; another precision takes another OUT.
 """
 
 from __future__ import annotations
@@ -49,17 +50,20 @@ class Data:
         frame_scale: scale of whole frames; centroids get half of it.
         crop_scale: scale of crops.
         steps: optimiser steps of the models of whole frames and of crops; centroids get half as many.
+        side_px: of an arena.
     """
 
     frame_scale: float
     crop_scale: float
     steps: int
+    side_px: int | None = None
 
 
 DATA = {
-    "arena2": Data(1.0, 1.0, 2640),
-    "arena3": Data(1.0, 1.0, 5280),
-    "arena5": Data(1.0, 1.0, 5280),
+    "arena2": Data(1.0, 1.0, 2640, 128),
+    "arena3": Data(1.0, 1.0, 5280, 160),
+    "arena5": Data(1.0, 1.0, 5280, 208),
+    "arena5-dense": Data(1.0, 1.0, 5280, 160),
     "flies-pair": Data(0.5, 0.5, 2400),
     "flies-wide": Data(0.25, 0.5, 1800),
 }
@@ -85,11 +89,11 @@ def prepare(name: str, shared: Path, folder: Path) -> None:
     """Make split and store once."""
     if (folder / "store" / "store.json").exists():
         return
-    if name.startswith("arena"):
+    if side_px := DATA[name].side_px:
         spec = ArenaSpec(
-            n_animals=int(name.removeprefix("arena")),
+            n_animals=int(name[len("arena")]),
             animal_length_px=56,
-            size=Size(160, 160),
+            size=Size(side_px, side_px),
             crowding=0.7,
             n_recordings=4,
             n_frames=600,

@@ -8,7 +8,7 @@ STAGE_VERSION: dict[str, int] = {
     "store_frames": 2,
     "measure_repeats": 1,
     "plan_recipe": 1,
-    "train_model": 2,
+    "train_model": 3,
     "choose_checkpoint": 1,
     "refit_model": 1,
     "make_release": 2,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from posewright.config.recipe import Recipe
 from posewright.errors import InputError
+from posewright.networks.branch_head import BranchHead
 from posewright.networks.convnext import convnext_encoder
 from posewright.networks.decoder import Decoder
 from posewright.networks.imagenet import cached_weights, load_into
@@ -18,7 +20,7 @@ from posewright.networks.staged import StagedEncoder
 from posewright.networks.swint import swin_encoder
 from posewright.networks.unet import unet_encoder
 from posewright.networks.vector_head import VectorHead
-from posewright.shapes import Heads, HeadSpec
+from posewright.shapes import Heads, HeadSpec, VectorHeadSpec
 
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "none": lambda output: output,
@@ -41,20 +43,22 @@ class Network(nn.Module):
     Height and width must be multiples of ``max_stride``.
     """
 
-    def __init__(self, backbone: Backbone, decoder: Decoder, heads: Heads) -> None:
+    def __init__(self, backbone: Backbone, decoder_to: Callable[[int], Decoder], heads: Heads) -> None:
         super().__init__()
-        channels = {level.stride: level.channels for level in decoder.levels}
+        shared = [head.stride for head in heads if isinstance(head, HeadSpec) and not head.branch]
         deepest = backbone.bottom
         self.backbone = backbone
-        self.decoder = decoder
-        self.heads = nn.ModuleDict(
-            {
-                head.name: nn.Conv2d(channels[head.stride], head.channels, 1)
-                if isinstance(head, HeadSpec)
-                else VectorHead(deepest.channels, head.hidden, head.channels)
-                for head in heads
-            }
-        )
+        self.decoder = decoder_to(min(shared, default=deepest.stride))
+        channels = {level.stride: level.channels for level in self.decoder.levels}
+
+        def built(head: HeadSpec | VectorHeadSpec) -> nn.Module:
+            if isinstance(head, VectorHeadSpec):
+                return VectorHead(deepest.channels, head.hidden, head.channels)
+            if head.branch:
+                return BranchHead(decoder_to(head.stride), head.channels)
+            return nn.Conv2d(channels[head.stride], head.channels, 1)
+
+        self.heads = nn.ModuleDict({head.name: built(head) for head in heads})
         self.strides = {head.name: head.stride if isinstance(head, HeadSpec) else deepest.stride for head in heads}
         self.activations = {head.name: _ACTIVATIONS[head.activation] for head in heads}
         self.max_stride = backbone.bottom.stride
@@ -64,8 +68,12 @@ class Network(nn.Module):
 
         These are the numbers that losses compare, before any activation.
         """
-        features = self.decoder(*self.backbone(images))
-        return {name: head(features[self.strides[name]]) for name, head in self.heads.items()}
+        skips, bottom = self.backbone(images)
+        features = self.decoder(skips, bottom)
+        return {
+            name: head(skips, bottom) if isinstance(head, BranchHead) else head(features[self.strides[name]])
+            for name, head in self.heads.items()
+        }
 
     def predict(self, images: Tensor) -> dict[str, Tensor]:
         """Return the same after each head's activation: what decoding reads."""
@@ -87,8 +95,8 @@ def build_network(recipe: Recipe, heads: Heads, in_channels: int) -> Network:
             )
     settings = recipe.backbone_settings
     encoder = _ENCODERS[recipe.backbone](settings, in_channels)
-    decoder = Decoder(encoder, min(head.stride for head in maps), settings.kernel_size, settings.up_interpolate)
-    return Network(encoder, decoder, heads)
+    decoder_to = partial(Decoder, encoder, kernel_size=settings.kernel_size, interpolate=settings.up_interpolate)
+    return Network(encoder, decoder_to, heads)
 
 
 def initialise(network: Network, how: Literal["he", "xavier", "default"]) -> None:
@@ -103,7 +111,7 @@ def initialise(network: Network, how: Literal["he", "xavier", "default"]) -> Non
     if how == "default":
         return
     small = [head for name, head in network.heads.items() if network.activations[name] is not torch.sigmoid]
-    heads = {head.last if isinstance(head, VectorHead) else head for head in small}
+    heads = {head if isinstance(head, nn.Conv2d) else head.last for head in small}
     for module in (*network.backbone.to_draw(), *network.decoder.modules(), *network.heads.modules()):
         if not isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             continue

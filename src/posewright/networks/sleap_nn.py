@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pickle
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -100,12 +100,13 @@ def is_peer(weights: Mapping[str, Tensor]) -> bool:
     return bool(weights) and all(name.startswith(_PREFIX) for name in weights)
 
 
-def own_names(weights: Mapping[str, Tensor], heads: Sequence[str]) -> dict[str, Tensor]:
+def own_names(weights: Mapping[str, Tensor], heads: Sequence[str], branches: Collection[str] = ()) -> dict[str, Tensor]:
     """Return a peer's weights under our names.
 
     Args:
         weights: of a peer's UNet model.
         heads: our names of its heads, in the order of its head config.
+        branches: those of them that have a decoder of their own here; it gets the weights of the peer's only one.
 
     Raises:
         InputError: the network is none that we know the names of.
@@ -119,7 +120,11 @@ def own_names(weights: Mapping[str, Tensor], heads: Sequence[str]) -> dict[str, 
             f"the weights of sleap-nn have names that are not known here, such as {unknown[0]!r}; only its UNet models "
             "can be started from"
         )
-    return {f"{own[name]}.{name.rpartition('.')[2]}": value for name, value in weights.items()}
+    named = {f"{own[name]}.{name.rpartition('.')[2]}": value for name, value in weights.items()}
+    for head in branches:
+        named |= {f"heads.{head}.{name}": value for name, value in named.items() if name.startswith("decoder.")}
+        named |= {f"heads.{head}.last.{leaf}": named.pop(f"heads.{head}.{leaf}") for leaf in ("weight", "bias")}
+    return named
 
 
 def _own_stem(stem: str, expanding: int, heads: Sequence[str]) -> str | None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from posewright.config.recipe import Recipe, StartParts
 from posewright.errors import InputError
 from posewright.first_weights import checkpoint_of, promised_digest
+from posewright.networks.branch_head import BranchHead
 from posewright.networks.network import Network
 from posewright.networks.sleap_nn import is_peer, own_names, read_checkpoint
 from posewright.networks.weights import read_weights
@@ -34,7 +35,8 @@ def load_first_weights(network: Network, recipe: Recipe) -> None:
         checkpoint = checkpoint_of(path)
         weights = _read(checkpoint, key)
         if is_peer(weights):
-            weights = own_names(weights, list(network.heads))
+            branches = [name for name, head in network.heads.items() if isinstance(head, BranchHead)]
+            weights = own_names(weights, list(network.heads), branches)
         wanted = {name: value for name, value in network.state_dict().items() if name.startswith(_MODULES[parts])}
         faults = _differences(wanted, weights)
         if faults:
