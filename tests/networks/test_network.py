@@ -43,6 +43,19 @@ def test_the_bottom_itself_can_be_read() -> None:
     assert len(network.decoder.blocks) == 0
 
 
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (5, 4), (6, 6), (9, 7)])
+def test_a_vector_head_asks_who_is_in_the_middle_third_of_its_crop(size: tuple[int, int]) -> None:
+    head, (height, width) = VectorHead(4, (8,), 3), size
+    features = torch.rand(2, 4, height, width)
+    other = features.clone()
+    inside = torch.zeros(size, dtype=torch.bool)
+    inside[height // 3 : -(height // 3) or None, width // 3 : -(width // 3) or None] = True
+    other[:, :, ~inside] = 9.0
+    torch.testing.assert_close(head(other), head(features))
+    other[:, :, inside] = 9.0
+    assert not torch.allclose(head(other), head(features))
+
+
 def test_a_vector_head_reads_the_bottom_and_prediction_adds_the_activations() -> None:
     torch.manual_seed(0)
     heads = (
