@@ -22,7 +22,7 @@ from posewright.model_types.centroid import best_of_each_frame
 from posewright.model_types.losses import map_loss, total_loss
 from posewright.shapes import Array, DecodeOptions, Heads, HeadSpec, Maps, PoseBatch, Size
 
-_BALANCE = 0.0012  #: of the class maps' loss: with both weights 1, the backbone is the nodes' first
+_BALANCE = 0.004  #: of the class maps' loss: with both weights 1, the backbone is the nodes' first
 _LEAST_SHARE = 1e-6  #: keeps logarithms finite
 
 
