@@ -38,13 +38,13 @@ rule choose_checkpoint:
         dataset=lambda w: PLAN.labels.judged_json(w.dataset),
         primary=PLAN.project.compare.primary,
         models=subpath(input.model, parent=True),
-        # Words of their own would change the command, and all that was ever chosen would be chosen again.
-        partners=lambda w, input: folders(input.partners) + repeats_words(input),
+        partners=lambda w, input: folders(input.partners),
+        repeats=lambda w, input: repeats_words(input),
         split=subpath(input.split, parent=True),
         out=subpath(output.model, parent=True),
     shell:
         'python "$POSEWRIGHT/scripts/store_frames.py" --if-missing --dataset {params.labels:q} --out {params.store:q}'
         " > {log:q} 2>&1; "
         'python "$POSEWRIGHT/scripts/choose_checkpoint.py" --model {params.models:q} --partners {params.partners:q}'
-        " --split {params.split:q} --store {params.store:q} --dataset {params.dataset:q}"
+        " {params.repeats:q} --split {params.split:q} --store {params.store:q} --dataset {params.dataset:q}"
         " --options {params.options:q} --primary {params.primary:q} --out {params.out:q} >> {log:q} 2>&1"

@@ -39,8 +39,8 @@ rule evaluate_method:
         dataset=lambda w: PLAN.labels.judged_json(w.dataset),
         options=lambda w: PLAN.methods.evaluation_options(w.method),
         files=untracked(lambda w: PLAN.labels.files(w.dataset)),
-        # Words of their own would change the command, and all that was ever scored would be scored again.
-        thresholds=lambda w, input: threshold_words(input) + repeats_words(input),
+        thresholds=lambda w, input: threshold_words(input),
+        repeats=lambda w, input: repeats_words(input),
         poses=lambda w, input: PLAN.methods.source_words(w.method, folders(input.models) or list(input.release)),
         checkpoints=lambda w: PLAN.methods.checkpoint_words(w.method),
         split=subpath(input.split, parent=True),
@@ -53,8 +53,8 @@ rule evaluate_method:
         'python "$POSEWRIGHT/scripts/evaluate_method.py" --method {wildcards.method:q} {params.poses:q}'
         " {params.checkpoints:q}"
         " --split {params.split:q} --side {wildcards.side} --store {params.store:q} --dataset {params.dataset:q}"
-        " --labels {params.files:q} --options {params.options:q} {params.thresholds:q} --ledger {params.ledger:q}"
-        " --question {params.question:q} --out {params.out:q} >> {log:q} 2>&1"
+        " --labels {params.files:q} --options {params.options:q} {params.thresholds:q} {params.repeats:q}"
+        " --ledger {params.ledger:q} --question {params.question:q} --out {params.out:q} >> {log:q} 2>&1"
 
 
 rule compare_methods:
