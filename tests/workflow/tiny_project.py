@@ -30,6 +30,13 @@ ON_REQUEST = {
     "refit_model",
     "choose_checkpoint",
 }
+#: jobs that follow a new model of the method topdown
+AFTER_TOPDOWN = {
+    "evaluate_method[flies topdown 0 0 val]",
+    "compare_methods[flies val]",
+    "build_report[flies index]",
+    "make_release[flies dev-topdown]",
+}
 SHEET_HEAD = "video\tpath\tsession\n"
 
 

@@ -20,7 +20,7 @@ def repeats_section(context: Context) -> Section | None:
     told = next((found for one in context.results.evaluations if (found := one.metrics.get("repeats"))), None)
     if not told or not told["animals"]["compared"]:
         return None
-    blocks: list[Block] = [Text(_ceiling(told)), *_table(context.results, told), Bullets("Counts", _counts(told))]
+    blocks: list[Block] = [Text(_ceiling(told)), _table(context.results, told), Bullets("Counts", _counts(told))]
     return Section("labels", "How exact the labels are", "Labels", blocks)
 
 
@@ -35,7 +35,7 @@ def _ceiling(told: Mapping[str, Any]) -> str:
     )
 
 
-def _table(results: Results, told: Mapping[str, Any]) -> list[Block]:
+def _table(results: Results, told: Mapping[str, Any]) -> Table:
     columns = [
         Column("Body part"),
         Column("Labelled twice", "pairs", numeric=True),
@@ -59,7 +59,7 @@ def _table(results: Results, told: Mapping[str, Any]) -> list[Block]:
                 *map(_px, errors),
             ]
         )
-    return [Table(columns, rows, "Two labellings of the same animals, and what methods differ from one of them")]
+    return Table(columns, rows, "Two labellings of the same animals, and what methods differ from one of them")
 
 
 def _medians(results: Results, method: str) -> dict[str, float]:
