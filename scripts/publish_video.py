@@ -1,6 +1,7 @@
 """Publish one video (rule publish_video): a product of the work folder -> the video's folder under results.
 
-Standard library only: this runs once per video in the controller (``python -IS``) and has to start at once.
+Standard library only: this runs once per video in the controller (``python -IS``) and has to start at once. Poses that
+a person corrected get a name of their own first; Snakemake leaves them in place until then.
 """
 
 import argparse
@@ -26,6 +27,7 @@ def main() -> int:
     parser.add_argument("--release", required=True, help="name of the release")
     parser.add_argument("--out", type=Path, required=True, help="folder of the published video")
     arguments = parser.parse_args()
+    keep_edited(arguments.out)
     try:
         entry = json.loads(arguments.manifest.read_text(encoding="utf-8"))["videos"][arguments.video]
         product = Path(entry["product"])
@@ -43,6 +45,22 @@ def main() -> int:
         return 1
     publish(product, entry["files"], {**status, "video": arguments.video, "release": arguments.release}, arguments.out)
     return 0
+
+
+def keep_edited(out: Path) -> None:
+    """Keep what a person saved into the poses that are there; end with the reason if that fails."""
+    if not (out / STATUS_NAME).exists():
+        return  # published for the first time
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+    from posewright.errors import InputError
+    from posewright.prediction.edited import set_aside
+
+    try:
+        kept = set_aside(out)
+    except InputError as fault:
+        sys.exit(str(fault))
+    if kept:
+        print(f"Somebody saved into poses.slp since it was published: that file is {kept} now.")
 
 
 def publish(product: Path, names: list[str], status: dict[str, object], out: Path) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import yaml
 
@@ -268,39 +266,3 @@ def test_recipes_are_checked_with_the_values_of_the_plan(shared_data: Path, tmp_
     recipes["bottomup"] = recipe(tmp_path, "bottomup", "bottomup", {"anchor_part": "auto"})
     methods["bottomup"] = {"type": "bottomup", "recipes": ["bottomup"]}
     assert "which makes no use of it" in faults(tmp_path, labels, methods, recipes=recipes)
-
-
-def test_labels_made_once_more_are_checked_and_all_that_is_wrong_with_them_is_told(
-    shared_data: Path, tmp_path: Path
-) -> None:
-    mice = shared_data / "mice-home"
-    labels = read_labels([mice / "labels.slp"])
-    random = np.random.default_rng(0)
-
-    def again(name: str, **changed: Any) -> str:
-        moved = (replace(one, points=one.points + random.normal(0, 1, one.points.shape)) for one in labels.frames)
-        write_labels(replace(labels, **{"frames": tuple(moved), **changed}), tmp_path / f"{name}.slp")
-        return str(tmp_path / f"{name}.slp")
-
-    others = replace(labels.skeleton, nodes=("snout", *labels.skeleton.nodes[1:]))
-    later = tuple(replace(one, frame=one.frame + 2000) for one in labels.frames)
-    wrong = [
-        str(tmp_path / "missing.slp"),
-        again("nodes", skeleton=others),
-        again("later", frames=later),
-        again("strange", videos=(replace(labels.videos[0], path="elsewhere/cam1.mp4"),)),
-    ]
-    few = {"block_frames": 5, "gap_frames": 0}
-    dataset = {"video_paths": [str(mice)], "repeated": wrong}
-    text = faults(tmp_path, [mice / "labels.slp"], dataset=dataset, split=few)
-    assert "missing.slp" in text and "The skeletons differ" in text
-    assert "later.slp: none of its 10 frames is labelled in" in text
-    assert "strange.slp, video 'elsewhere/cam1.mp4': it is not among the labelled ones" in text
-    copy = {"video_paths": [str(mice)], "repeated": [str(mice / "labels.pkg.slp")]}
-    text = faults(tmp_path, [mice / "labels.slp"], dataset=copy, split=few)
-    assert "0 animals were labelled twice (20 are copies, at the very same points)" in text
-    sound = {"video_paths": [str(mice)], "repeated": [again("sound")]}
-    facts = check(tmp_path, [mice / "labels.slp"], dataset=sound, split=few)["labels"]
-    assert facts["repeated"]["animals"]["compared"] == 20
-    assert all(0 < entry["p50"] < 3 for entry in facts["repeated"]["nodes"])
-    assert "repeated" not in check(tmp_path, [mice / "labels.slp"], split=few)["labels"]

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from posewright.errors import InputError
+from posewright.evaluation.question import question_digest
 from posewright.files import write_json
 from posewright.layout import read_rows, release_file
 from posewright.plan import Plan
@@ -133,3 +134,11 @@ def test_models_with_a_digest_are_compared_with_it(folder: Path) -> None:
         json.dumps({"a": "b" * 64}, separators=(",", ":")),
     ]
     assert here.methods.checkpoint_words("one") == here.methods.checkpoint_words(None) == []
+
+
+def test_repeated_labels_are_part_of_the_question_where_they_scale_what_decides(folder: Path) -> None:
+    for primary, is_part in (("oks", True), ("swap_share", True), ("pck_5px", False)):
+        methods = plan(compare={"primary": primary}).methods
+        asked = methods.question(["digest"])
+        assert (asked != methods.question()) == is_part
+        assert question_digest(json.loads(methods.comparison_settings(["digest"])), ["one"]) == asked

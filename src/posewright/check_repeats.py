@@ -42,8 +42,8 @@ def check_repeats(
     if len(findings.problems) > before:
         return facts, []
     found = spread(table, labels.skeleton.nodes)
-    few = [entry["node"] for entry in found["nodes"] if entry["n"] < MIN_PAIRS]
-    if len(few) == len(found["nodes"]):
+    entries = found["nodes"]
+    if all(entry["n"] < MIN_PAIRS for entry in entries):
         copied = f" ({animals['copied']} are copies, at the very same points)" if animals["copied"] else ""
         findings.add(
             f"{where}.repeated",
@@ -52,14 +52,20 @@ def check_repeats(
             "label more frames once more, without looking at the first labels",
         )
     notes = []
-    if few:
+    unknown = [entry["node"] for entry in entries if entry["source"] != "measured"]
+    if len(unknown) == len(entries):
         notes.append(
-            f"{where}.repeated: fewer than {MIN_PAIRS} animals show {', '.join(few)} in both labellings; they take the "
-            "median of the other nodes' OKS sigmas."
+            f"{where}.repeated: no sigma of OKS follows (outliers and animals without an area tell none); the default "
+            "stands."
+        )
+    elif unknown:
+        notes.append(
+            f"{where}.repeated: fewer than {MIN_PAIRS} pairs of labels tell the OKS sigma of {', '.join(unknown)} "
+            "(outliers and animals without an area tell none); these nodes take the median of the others'."
         )
     if animals["copied"]:
         notes.append(
             f"{where}.repeated: {animals['copied']} animals stand at the very same points as in the labels; they were "
             "copied and not labelled again, and do not count."
         )
-    return {**facts, "nodes": found["nodes"]}, notes
+    return {**facts, "nodes": entries}, notes

@@ -16,8 +16,9 @@ from posewright.config.sheet import VideoRow
 from posewright.errors import InputError, InputProblems
 from posewright.labels.digest import labels_digest
 from posewright.labels.model import LabelSet, VideoRef
-from posewright.labels.read import read_labels
+from posewright.labels.read import read_labels, read_parts
 from posewright.labels.recordings import groups_of
+from posewright.labels.videos import same_video
 from posewright.labels.write import write_labels
 
 from .make_labels import make_labels
@@ -102,6 +103,18 @@ def packed(films: list[Path], out: Path) -> Path:
     out.parent.mkdir(parents=True, exist_ok=True)
     sleap_io.Labels(frames).save(out.as_posix(), embed="user", verbose=False)
     return out
+
+
+def test_images_of_two_films_of_one_name_are_of_two_videos(tmp_path: Path) -> None:
+    films = [film(tmp_path / place / "s1" / "cam0.mp4", edge=edge) for place, edge in (("a", 8), ("b", 40))]
+    files = [
+        packed([one], tmp_path / place / "cam0.pkg.slp") for one, place in zip(films, ("labels", "again"), strict=True)
+    ]
+    (ours,), (theirs,) = (part.videos for part in read_parts(files))
+    assert same_video([ours], theirs, files[1]) is None
+    films[1].unlink()
+    (unknown,) = read_parts(files[1:])[0].videos
+    assert same_video([ours], unknown, files[1]) == 0  # the names are all that is known of it
 
 
 def test_embedded_images_tell_films_of_one_name_size_and_length_apart(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from posewright.files import file_digest, read_json
 from posewright.lease import STALE_VARIABLE
 from posewright.prediction.batch import predict_videos, video_key
 from posewright.prediction.contracts import Estimator
-from posewright.prediction.edited import is_edited, keep_edited
+from posewright.prediction.edited import edited, is_edited
 from posewright.prediction.release import make_release
 from posewright.prediction.status import read_status
 from posewright.prediction.task import VideoTask
@@ -163,31 +163,25 @@ def test_a_poses_slp_that_a_person_edited_is_no_product_and_keeps_a_name(
     originals = {name: (project.product(name) / "poses.slp").read_bytes() for name in ("a", "b", "gone")}
     folders = [project.published / name for name in ("a", "b", "gone")]
     os.utime(folders[0] / "poses.slp", (time.time() + 60, time.time() + 60))
-    assert keep_edited(folders) == []
+    assert edited(folders) == []
     assert (folders[0] / "poses.slp").stat().st_mtime <= (folders[0] / "status.json").stat().st_mtime  # read once
-    for name in ("b", "gone"):
-        edited = project.published / name / "poses.slp"
-        labels = sleap_io.load_slp(str(edited), open_videos=False)
+    for folder in folders[1:]:
+        labels = sleap_io.load_slp(str(folder / "poses.slp"), open_videos=False)
         labels.labeled_frames[3].instances[0].numpy()[:] = 1.0
-        labels.save(str(edited), verbose=False)
-        os.utime(edited, (time.time() + 60, time.time() + 60))
-    kept = keep_edited(folders)
-    assert [path.relative_to(project.published) for path in kept] == [
-        Path("b/poses.edited.slp"),
-        Path("gone/poses.edited.slp"),
-    ]
-    assert keep_edited(folders) == []  # once an edit
+        labels.save(str(folder / "poses.slp"), verbose=False)
+        os.utime(folder / "poses.slp", (time.time() + 60, time.time() + 60))
+    assert edited(folders) == folders[1:]
+    work = (folders[1] / "poses.slp").read_bytes()
     away.unlink()
     shutil.rmtree(project.work)
     assert project.predict(rows) == {"a": "adopted", "b": "adopted", "gone": "adopted"}
     for name in ("a", "b"):
         assert (project.product(name) / "poses.slp").read_bytes() == originals[name]
-    work = kept[0].read_bytes()
     for folder in folders:
-        (folder / "poses.slp").unlink()  # as Snakemake does before it publishes
         assert project.publish(folder.name).returncode == 0
     assert (project.published / "b" / "poses.slp").read_bytes() == originals["b"]
-    assert kept[0].read_bytes() == work != originals["b"]
+    assert (folders[1] / "poses.edited.slp").read_bytes() == work != originals["b"]
+    assert sorted(path.name for path in folders[0].iterdir()) == FILES
     assert not any(is_edited(folder) for folder in folders)  # also of the video that is no longer there
     anew = sleap_io.load_slp(str(folders[2] / "poses.slp"), open_videos=False)
     assert len(anew.labeled_frames) == 7 and anew.videos[0].filename == str(away)

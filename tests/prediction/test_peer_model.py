@@ -145,3 +145,36 @@ def test_what_is_not_run_here_is_refused_in_words(models: Path, tmp_path: Path) 
     (broken / "best.ckpt").write_bytes(b"weights")
     with pytest.raises(InputError, match="is no checkpoint of sleap-nn"), own_folders([broken]):
         pass
+
+
+@pytest.mark.parametrize(
+    ("name", "section", "change", "told"),
+    [
+        ("centroid", "model_config.head_configs.centroid.confmaps", {"use_sigmoid_activation": True}, "use_sigmoid"),
+        ("centered_instance", "data_config.preprocessing", {"crop_mode": "bbox"}, "crop_mode bbox"),
+        ("bottomup", "data_config.preprocessing", {"tiling": {"enabled": True}}, "tiling"),
+        ("bottomup", "data_config.preprocessing", {"scale": [0.5, 1.0]}, r"training_config\.yaml: .*scale"),
+        ("centered_instance", "data_config.preprocessing", {"crop_size": None}, "tells no crop_size"),
+        ("bottomup", "data_config", {"preprocessing": 3}, "is no config of sleap-nn"),
+        ("bottomup", "model_config", {"head_configs": ["bottomup"]}, "is no config of sleap-nn"),
+        ("centroid", "data_config", {"skeletons": [{"nodes": [{"label": "a"}]}]}, "names no body parts"),
+    ],
+)
+def test_settings_by_which_poses_would_be_others_and_damaged_ones_are_told_with_their_folder(
+    models: Path, tmp_path: Path, name: str, section: str, change: dict[str, Any], told: str
+) -> None:
+    def otherwise(settings: Any) -> None:
+        for key in section.split("."):
+            settings = settings[key]
+        settings.update(change)
+
+    folder = changed(models / name, tmp_path / "other", otherwise)
+    with pytest.raises(InputError, match=f"(?s){folder}.*{told}"):
+        require_known(folder)
+
+
+def test_a_folder_may_be_spelled_in_any_way(models: Path, tmp_path: Path) -> None:
+    folder = changed(models / "centroid", tmp_path / "mine", lambda settings: None)
+    (folder / "inner").mkdir()
+    with own_folders([folder / "inner" / ".."]) as (own,):
+        assert own.name == "mine" and (own / "model.json").is_file()

@@ -9,6 +9,7 @@ import pytest
 
 from posewright.config.sheet import VideoRow
 from posewright.evaluation.videos.behaviour import Settings, compare_behaviour
+from posewright.files import write_json
 from posewright.report.behaviour import behaviour_section
 from posewright.report.context import Context
 from posewright.report.gather import gather
@@ -68,6 +69,10 @@ def test_without_a_comparison_there_is_no_section_and_without_tables_a_sentence(
     section = section_of(tmp_path)
     assert section is not None
     assert any(isinstance(one, Text) and "behaviour/pairs.parquet is not there" in one.text for one in section.blocks)
+    write_json(tmp_path / "behaviour" / "summary.json", {"videos_left_out": ["v0"]})  # as older versions wrote it
+    section = section_of(tmp_path)
+    assert section is not None
+    assert Bullets("Videos left out", ["v0: without poses of every release."]) in section.blocks
 
 
 def test_a_release_that_finds_nothing_is_said_in_the_table_and_not_drawn(tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ def main() -> None:
     if stage == "make_release":
         content = json.dumps({"definition": json.loads(given["definition"]), "weights": weights(given["models"])})
     if stage == "publish_video":
+        keep_edited(out)
         content = json.dumps({"state": "failed" if "broken" in given["video"] else "ok"})
     if stage == "collect_status":
         content = table(given.get("statuses", "").split())
@@ -65,6 +66,15 @@ def main() -> None:
                 path.write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
     if stage == "store_frames" and "index" in given:
         Path(given["index"]).write_text(content)
+
+
+def keep_edited(out: Path) -> None:
+    """Do as the script does before it publishes: what Snakemake has left in place is kept."""
+    if (out / "status.json").exists():
+        sys.path.insert(0, os.environ["PYTHONPATH"])
+        from posewright.prediction.edited import set_aside
+
+        set_aside(out)
 
 
 def hold(stage: str) -> None:

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -17,7 +16,7 @@ from posewright.errors import InputError
 from posewright.files import read_json, write_json
 from posewright.runs import LOCKS, RUNS, clear_leftovers, live_run, open_runs
 
-from .tiny_project import ROOT, Project, make_project
+from .tiny_project import ROOT, Project, make_project, until
 
 TARGET = "results/flies/split/fold0/split.json"
 DRIVE = (
@@ -37,13 +36,6 @@ def start(project: Project, *words: str) -> subprocess.Popen[bytes]:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-
-
-def until(is_true: Callable[[], object], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not is_true():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
 
 
 def test_a_run_goes_on_after_its_driver_was_killed(standin_checkout: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import yaml
 from posewright.config.stages import STAGE_VERSION
 from posewright.files import file_digest, write_json
 
-from .tiny_project import AFTER_TOPDOWN, ROOT, Project, write_label_file
+from .tiny_project import AFTER_TOPDOWN, ROOT, Project, until, write_label_file
 
 
 def touch(*paths: Path) -> None:
@@ -140,8 +141,8 @@ def test_the_text_of_a_rule_redoes_nothing_in_any_profile(finished: Project, tmp
     edited = replace(finished, checkout=checkout)
     assert "train_model" in edited.dry_run().rules  # by Snakemake's own triggers
     assert edited.dry_run("--profile", str(checkout / "profiles" / "local")).nothing
-    triggers = {yaml.safe_load(path.read_text())["rerun-triggers"][-1] for path in ROOT.glob("profiles/*/config.yaml")}
-    assert triggers == {"input"}
+    profiles = [yaml.safe_load(path.read_text()) for path in ROOT.glob("profiles/*/config.yaml")]
+    assert {tuple(one["rerun-triggers"]) for one in profiles} == {("mtime", "params", "input")}
 
 
 def test_videos_touched_or_archived_away_redo_nothing(finished: Project) -> None:
@@ -298,9 +299,33 @@ def test_what_a_person_saved_into_a_published_file_outlives_its_next_publication
     (folder / "poses.slp").write_text("a person's work")
     os.utime(folder / "poses.slp", (time.time() + 60, time.time() + 60))
     (folder / "poses.parquet").unlink()
-    assert "poses.edited.slp" in finished.snakemake().text
+    (older / "poses.parquet").unlink()
+    assert f"{folder.relative_to(finished.folder)}/poses.slp: where this run" in finished.snakemake().text
     assert (folder / "poses.edited.slp").read_text() == "a person's work"
     assert (older / "poses.edited.slp").read_text() == "another person's work"
+    assert file_digest(folder / "poses.slp") == made
+    assert finished.dry_run().nothing
+
+
+def test_what_a_person_saves_while_a_run_goes_on_outlives_it(finished: Project) -> None:
+    folder = finished.folder / "results/flies/videos/dev-topdown/v0"
+    made = file_digest(folder / "poses.slp")
+    sheet, held = finished.folder / "videos.tsv", finished.folder / "held"
+    head, *rows = sheet.read_text().splitlines()
+    sheet.write_text("\n".join([f"{head}\tstart", f"{rows[0]}\t5", *(f"{row}\t" for row in rows[1:])]) + "\n")
+    (finished.folder / "hold").write_text("predict_videos")
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(finished.snakemake)
+        try:
+            until(lambda: held.exists() and held.read_text())
+            (folder / "poses.slp").write_text("a person's work")
+            os.utime(folder / "poses.slp", (time.time() + 60, time.time() + 60))
+        finally:
+            (finished.folder / "hold").unlink()
+        done = running.result()
+    assert done.code == 0, done.text
+    assert not [path for path in (finished.folder / ".snakemake" / "backups").rglob("*") if path.is_file()]
+    assert (folder / "poses.edited.slp").read_text() == "a person's work"
     assert file_digest(folder / "poses.slp") == made
     assert finished.dry_run().nothing
 

@@ -14,7 +14,7 @@ from posewright.errors import InputError
 from posewright.files import canonical_json
 from posewright.layout import curve_file, groups_file, plan_file, release_file, repeats_file, speed_file
 from posewright.plan import Plan
-from posewright.prediction.edited import keep_edited
+from posewright.prediction.edited import edited
 from posewright.records import write_table
 from posewright.runs import begin_run, leftover_hint
 from posewright.site import Site, growing
@@ -239,6 +239,16 @@ def published_of(dataset, files):
     ]
 
 
+def publication():
+    """Return what publishing a video writes.
+
+    Snakemake leaves poses and status in place until they are written again, as people save into these poses.
+    """
+    place = "results/{dataset}/videos/{release}/{video}"
+    paths = {file: f"{place}/{file}" for file in PLAN.videos.files()}
+    return [update(path) if file in ("poses.slp", "status.json") else path for file, path in paths.items()]
+
+
 def behaviours(dataset=None):
     """Return the comparison of behaviour of every dataset, or of one, whose videos two or more releases predict."""
     names = stated(PLAN.predicted.compared)
@@ -298,12 +308,12 @@ def stop_on_too_many_failures():
 
 
 def start_run(log):
-    """Record that this process drives a run, so that another can go on should it die; keep what people edited."""
+    """Record that this process drives a run, so that another can go on should it die; name what people edited."""
     global RUN
     RUN = begin_run(log)
-    for path in keep_edited(Path(status).parent for status in published(["status.json"])):
+    for folder in stated(edited, [Path(status).parent for status in published(["status.json"])]):
         logger.warning(
-            f"Somebody saved into the poses.slp beside {path}, which keeps it: a run may write poses.slp again."
+            f"Somebody saved into {folder}/poses.slp: where this run publishes the video again, that becomes poses.edited.slp."
         )
 
 

@@ -45,7 +45,7 @@ rule evaluate_method:
         checkpoints=lambda w: PLAN.methods.checkpoint_words(w.method),
         split=subpath(input.split, parent=True),
         ledger=untracked(lambda w: f"results/{w.dataset}/evaluation/ledger.tsv"),
-        question=untracked(lambda w: PLAN.methods.question()),
+        question=untracked(lambda w: PLAN.methods.question(PLAN.labels.repeated_digests[w.dataset])),
         out=subpath(output.metrics, parent=True),
     shell:
         'python "$POSEWRIGHT/scripts/store_frames.py" --if-missing --dataset {params.labels:q} --out {params.store:q}'
@@ -74,7 +74,7 @@ rule compare_methods:
         **SITE.of("compare_methods", mem_mb=growing(4000, 64000), runtime=60),
     params:
         version=STAGE_VERSION["compare_methods"],
-        settings=PLAN.methods.comparison_settings(),
+        settings=lambda w: PLAN.methods.comparison_settings(PLAN.labels.repeated_digests[w.dataset]),
         evaluations=lambda w, input: folders(input.metrics),
         ledger=untracked(lambda w: f"results/{w.dataset}/evaluation/ledger.tsv"),
         out=subpath(output.summary, parent=True),

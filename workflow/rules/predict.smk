@@ -42,10 +42,7 @@ rule publish_video:
     input:
         manifest=lambda w: batch_file(w.dataset, w.release, PLAN.videos.batch_of(w.dataset, w.video)),
     output:
-        files=expand(
-            "results/{{dataset}}/videos/{{release}}/{{video}}/{file}",
-            file=PLAN.videos.files(),
-        ),
+        files=publication(),
     log:
         "logs/publish_video/{dataset}/{release}/{video}.log",
     benchmark:

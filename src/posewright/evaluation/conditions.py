@@ -116,7 +116,7 @@ def question_words(side: str, now: str, first: str | None) -> list[str]:
     """Return whether the question stood before the test frames were first scored (rule 11); nothing on validation."""
     if side != "test":
         return []
-    asked = "The question (primary metric, margin, confidence, pairs)"
+    asked = "The question (primary metric and what scales it, margin, confidence, pairs)"
     if first is None:
         return [f"{asked} was not recorded when these test frames were first scored."]
     if first == now:

@@ -35,9 +35,12 @@ def question_digest(compare: Mapping[str, Any], methods: Sequence[str]) -> str:
     """Return the digest of what is asked: primary metric, margin, confidence and the family of pairs.
 
     Args:
-        compare: the config's section; other keys are no part of the question.
+        compare: the config's section, and ``sigmas``, the digests of repeated labels, where these scale the primary
+            metric; other keys are no part of the question.
         methods: names of the methods that are compared.
     """
     asked = {name: compare[name] for name in ("primary", "margin", "confidence")}
+    if compare.get("sigmas"):  # only then: questions asked before there were such keep their digest
+        asked["sigmas"] = compare["sigmas"]
     family = [list(pair) for pair in family_of(sorted(methods), compare.get("baseline"))]
     return digest_of({**asked, "family": family})

@@ -82,12 +82,12 @@ def _film(video: VideoRef) -> str | None:
 
 
 def _may_be_one(a: VideoRef, b: VideoRef) -> bool:
-    """Whether two paths, of which at most one leads to a film here, can name one recording.
+    """Whether two videos, of which at most one has its film here, can be one recording by their paths.
 
-    They share their last two parts, or one is a bare name; frames and size do not differ where both are known. One
+    These share their last two parts, or one is a bare name; frames and size do not differ where both are known. One
     name in other folders is another video: nothing is guessed.
     """
-    if a.source is not None and b.source is not None and a.handle is None and b.handle is None:
+    if _film(a) is not None and _film(b) is not None:
         return False
     if a.stored is not None and b.stored is not None and a.stored != b.stored:
         return False

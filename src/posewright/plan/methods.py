@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -164,16 +164,24 @@ class MethodPlan:
         """Whether thresholds are chosen on validation frames."""
         return self.project.predict.peak_threshold == "auto"
 
-    def question(self) -> str:
-        """Return the digest of what the comparison asks (rule 11)."""
-        return question_digest(dump(self.project.compare), list(self.project.methods))
+    def question(self, repeated: Sequence[str] = ()) -> str:
+        """Return the digest of what the comparison asks (rule 11).
 
-    def comparison_settings(self) -> str:
-        """Return the comparison's declared questions and what each method is made of."""
+        Args:
+            repeated: digests of the files in which the data set's frames were labelled once more.
+        """
+        return question_digest({**dump(self.project.compare), **self._sigmas(repeated)}, list(self.project.methods))
+
+    def comparison_settings(self, repeated: Sequence[str] = ()) -> str:
+        """Return the comparison's declared questions and what each method is made of; the argument is `question`'s."""
         methods = {name: _family(method) for name, method in self.project.methods.items()}
         told = dump(self.project.compare).items()
         compare = {key: value for key, value in told if key not in ("tuning", "checkpoints")}  # metrics tell of these
-        return canonical_json({**compare, "methods": methods})
+        return canonical_json({**compare, **self._sigmas(repeated), "methods": methods})
+
+    def _sigmas(self, repeated: Sequence[str]) -> dict[str, Any]:
+        """Return what the sigmas of OKS are measured on, where the measure that decides depends on them."""
+        return {"sigmas": list(repeated)} if repeated and self.decided_by_sigmas else {}
 
 
 def _family(method: MethodConfig) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import pickle
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ _OF_BACKBONE = (
     *("stacks", "stem_stride", "middle_block"),
 )
 _OF_MAPS = ("anchor_part", "sigma", "output_stride", "loss_weight")
+_INSTEAD = "Give its poses instead (methods.<name>.predictions)."
 
 
 @contextmanager
@@ -45,7 +46,7 @@ def own_folders(folders: Sequence[Path]) -> Iterator[list[Path]]:
     """
     with tempfile.TemporaryDirectory() as place:
         yield [
-            _converted(folder, Path(place, str(number), folder.name)) if is_peer_folder(folder) else folder
+            _converted(folder, Path(place, str(number), folder.resolve().name)) if is_peer_folder(folder) else folder
             for number, folder in enumerate(folders)
         ]
 
@@ -101,9 +102,11 @@ def _converted(folder: Path, out: Path) -> Path:
 def _settings(folder: Path) -> Mapping[str, Any]:
     try:
         value = yaml.safe_load((folder / _SETTINGS).read_text(encoding="utf-8"))
-        if isinstance(value["data_config"], dict) and isinstance(value["model_config"], dict):
+        data, model = value["data_config"], value["model_config"]
+        sections = (data.get("preprocessing") or {}, model["head_configs"], model["backbone_config"])
+        if all(isinstance(section, dict) for section in sections):
             return dict(value)
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError):
+    except (yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError):
         pass
     raise InputError(f"{folder / _SETTINGS} is no config of sleap-nn; give the folder as its training left it.")
 
@@ -114,26 +117,47 @@ def _recipe(settings: Mapping[str, Any], folder: Path) -> tuple[Recipe, Mapping[
     Other keys only concern its training, and may be missing or unknown: each version writes its own.
     """
     model, prepared = settings["model_config"], settings["data_config"].get("preprocessing") or {}
-    kind, heads = _only(model.get("head_configs"))
-    backbone, shape = _only(model.get("backbone_config"))
+    kind, heads = _only(model["head_configs"])
+    backbone, shape = _only(model["backbone_config"])
     if kind not in _TYPES or backbone != "unet":
         raise InputError(
             f"{folder} is a {kind} model of sleap-nn on {backbone}; only {', '.join(_TYPES)} on unet are run here. "
-            "Give its poses instead (methods.<name>.predictions)."
+            f"{_INSTEAD}"
         )
-    recipe = load_recipe(
-        {
-            "data_config": {
-                "preprocessing": {"scale": prepared.get("scale") or 1.0, "crop_size": prepared.get("crop_size")}
-            },
-            "model_config": {
-                "backbone_config": {"unet": _known(shape, _OF_BACKBONE)},
-                "head_configs": {kind: {name: _known(maps, _OF_MAPS) for name, maps in heads.items() if maps}},
-            },
-        }
-    )
-    recipe.require_trainable()
-    return recipe, heads
+    leaves = {name: maps for name, maps in heads.items() if isinstance(maps, dict)}
+    if otherwise := [*_read_otherwise(prepared, leaves.values())]:
+        raise InputError(
+            f"{folder} is a model of sleap-nn with {', '.join(otherwise)}, which is not run here. {_INSTEAD}"
+        )
+    if kind == "centered_instance" and not prepared.get("crop_size"):
+        raise InputError(f"{folder / _SETTINGS} tells no crop_size of a centered_instance model; fill it in.")
+    try:
+        recipe = load_recipe(
+            {
+                "data_config": {
+                    "preprocessing": {"scale": prepared.get("scale") or 1.0, "crop_size": prepared.get("crop_size")}
+                },
+                "model_config": {
+                    "backbone_config": {"unet": _known(shape, _OF_BACKBONE)},
+                    "head_configs": {kind: {name: _known(maps, _OF_MAPS) for name, maps in leaves.items()}},
+                },
+            }
+        )
+        recipe.require_trainable()
+    except InputError as fault:
+        raise InputError(f"{folder / _SETTINGS}: {fault}\n{_INSTEAD}") from None
+    return recipe, leaves
+
+
+def _read_otherwise(prepared: Mapping[str, Any], leaves: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the settings by which the peer cuts images or reads maps in another way than is done here."""
+    if any(maps.get("use_sigmoid_activation") for maps in leaves):
+        yield "use_sigmoid_activation"
+    if prepared.get("crop_mode") not in (None, "fixed"):
+        yield f"crop_mode {prepared['crop_mode']}"
+    tiling = prepared.get("tiling")
+    if isinstance(tiling, dict) and tiling.get("enabled"):
+        yield "tiling"
 
 
 def _only(section: Any) -> tuple[str, Mapping[str, Any]]:
@@ -155,21 +179,27 @@ def _weights(folder: Path, heads: Mapping[str, Any]) -> dict[str, Any]:
         content = None
     weights = content.get("state_dict") if isinstance(content, dict) else None
     if not isinstance(weights, dict) or not is_peer(weights):
-        raise InputError(f"{folder / _CHECKPOINT} is no checkpoint of sleap-nn, or it is damaged; copy it again.")
+        raise InputError(
+            f"{folder / _CHECKPOINT} is no checkpoint of sleap-nn, or it is damaged; copy it again (a model of ours "
+            "needs its model.json beside it)."
+        )
     return own_names(weights, list(heads))
 
 
 def _skeleton(settings: Mapping[str, Any], heads: Mapping[str, Any], folder: Path) -> Skeleton:
     """Return nodes and edges in the order of the maps' channels; where a head names none, those of the labels."""
-    listed = settings["data_config"].get("skeletons") or [{}]
-    told = listed[0] if isinstance(listed, list) else {}
-    nodes = (heads.get("confmaps") or {}).get("part_names") or [_name(node) for node in told.get("nodes", ())]
-    edges = (heads.get("pafs") or {}).get("edges") or [
-        [_name(edge["source"]), _name(edge["destination"])] for edge in told.get("edges", ())
-    ]
-    if not nodes:
-        raise InputError(f"{folder / _SETTINGS} names no body parts; give the folder as its training left it.")
-    return Skeleton.from_json({"nodes": nodes, "edges": [edge for edge in edges if set(edge) <= set(nodes)]})
+    try:
+        told = (settings["data_config"].get("skeletons") or [{}])[0]
+        nodes = heads.get("confmaps", {}).get("part_names") or [_name(node) for node in told.get("nodes", ())]
+        edges = heads.get("pafs", {}).get("edges") or [
+            [_name(edge["source"]), _name(edge["destination"])] for edge in told.get("edges", ())
+        ]
+        if nodes:
+            known = [edge for edge in edges if set(edge) <= set(nodes)]
+            return Skeleton.from_json({"nodes": nodes, "edges": known})
+    except (KeyError, TypeError, AttributeError):
+        pass
+    raise InputError(f"{folder / _SETTINGS} names no body parts; give the folder as its training left it.")
 
 
 def _name(node: Any) -> str:
@@ -181,8 +211,6 @@ def _preprocess(settings: Mapping[str, Any], recipe: Recipe, channels: int) -> P
     told, crop_px = settings["data_config"].get("preprocessing") or {}, None
     scale = float(told.get("scale") or 1.0)
     if recipe.model_type == "centered_instance":
-        if not told.get("crop_size"):
-            raise InputError("the config of a centered_instance model of sleap-nn tells no crop_size; fill it in.")
         is_old = str(settings.get("sleap_nn_version") or "0.0").startswith("0.0.")  # it resized before it cropped
         crop_px = round(told["crop_size"] / scale) if is_old else int(told["crop_size"])
     size = (told.get("max_height"), told.get("max_width"))

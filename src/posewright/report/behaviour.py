@@ -51,9 +51,11 @@ def behaviour_section(context: Context) -> Section | None:
     )
     if summary.get("sentences"):
         blocks.append(Bullets("What they say", [plain(one) for one in summary["sentences"]]))
-    if summary.get("videos_left_out"):
-        left_out = [f"{plain(video)}: {plain(why)}." for video, why in summary["videos_left_out"].items()]
-        blocks.append(Bullets("Videos left out", left_out))
+    left_out = summary.get("videos_left_out") or {}
+    if not isinstance(left_out, Mapping):  # of an older version, whose releases are compared no more
+        left_out = dict.fromkeys(left_out, "without poses of every release")
+    if left_out:
+        blocks.append(Bullets("Videos left out", [f"{plain(one)}: {plain(why)}." for one, why in left_out.items()]))
     if pairs is not None and len(pairs):
         blocks.append(_table(pairs, measures))
         if agreements is not None:

@@ -1,4 +1,4 @@
-"""How exact the labels are, where frames were labelled once more: what no method can be shown to be better than."""
+"""How exact the labels are, where frames were labelled once more, beside the errors of the methods."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _ceiling(told: Mapping[str, Any]) -> str:
         f"{counted(int(told['frames']), 'frame')} differ by {number(both['p50'], 2)} px in the median and by "
         f"{number(both['p95'], 2)} px at the 95th percentile. If both are equally exact, each lies "
         f"{number(both['p50'] / math.sqrt(2), 2)} px from the truth in the median; so far from the labels would lie "
-        "even a method without any error. No method can be shown to be nearer to the truth than that."
+        "even a method without any error. What comes nearer follows the labeller, too, and not the animal alone."
     )
 
 
@@ -92,5 +92,5 @@ def _counts(told: Mapping[str, Any]) -> Sequence[str]:
             "they count in the distances, and not in the sigmas."
         )
     if any(finite(entry.get("sigma")) is None for entry in told["nodes"]):
-        lines.append("No body part was labelled twice often enough for a sigma of OKS: the default stands.")
+        lines.append("No sigma of OKS follows from so few pairs, or from animals without an area: the default stands.")
     return lines

@@ -8,6 +8,7 @@ from typing import Any
 
 from posewright.labels.statistics import LabelStatistics
 from posewright.training.proposal import Proposal, percent
+from posewright.words import counted
 
 _FEW_FRAMES = 20
 
@@ -51,7 +52,7 @@ def _facts(measured: LabelStatistics) -> list[str]:
     counts = ", ".join(f"{number} in {frames}" for number, frames in measured.animals.items())
     hidden = sorted(zip(measured.visibility, measured.nodes, strict=True))[:3]
     facts = [
-        f"{_counted(measured.frames, 'frame')} of {_counted(measured.videos, 'recording')}, up to "
+        f"{counted(measured.frames, 'frame')} of {counted(measured.videos, 'recording')}, up to "
         f"{measured.image.width} x {measured.image.height} px; {measured.n_animals} animals (animals in frames: "
         f"{counts}).",
         f"Body length {length.p50:.3g} px (middle 80 %: {length.p10:.3g} to {length.p90:.3g}); {len(measured.nodes)} "
@@ -87,10 +88,6 @@ def _lines(settings: Sequence[Proposal]) -> str:
 def short(key: str) -> str:
     """Return the last two parts of a dotted place: enough for a reader who knows recipes."""
     return ".".join(key.split(".")[-2:])
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def spelled(value: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from posewright.evaluation.verdicts import MIN_UNITS
 from posewright.evaluation.videos.measures import MEASURES, Measure
+from posewright.words import counted
 
 
 def sentence(pair: Mapping[str, Any], confidence: float) -> str:
@@ -17,7 +18,7 @@ def sentence(pair: Mapping[str, Any], confidence: float) -> str:
     words = measure.words[:1].upper() + measure.words[1:]
     if not pair["n_videos"]:
         return f"{words}: no frame tells it under both {a} and {b}."
-    compared = f"compared on {pair['coverage']:.0%} of the frames of {_counted(pair['n_videos'], 'video')}"
+    compared = f"compared on {pair['coverage']:.0%} of the frames of {counted(pair['n_videos'], 'video')}"
     agree = "" if isnan(pair["concordance"]) else f"; concordance of the frames {pair['concordance']:.2f}"
     return (
         f"{words}: {_told(measure, pair['mean_a'])} under {a}, {_told(measure, pair['mean_b'])} under {b}, "
@@ -27,7 +28,7 @@ def sentence(pair: Mapping[str, Any], confidence: float) -> str:
 
 def units_sentence(kind: str, n_units: int, n_videos: int) -> str:
     """Return what the intervals are over."""
-    over = f"Differences are means over {_counted(n_units, kind)} ({_counted(n_videos, 'video')})"
+    over = f"Differences are means over {counted(n_units, kind)} ({counted(n_videos, 'video')})"
     if n_units >= MIN_UNITS:
         return f"{over}."
     only = "; they concern this recording only" if n_videos == 1 else ""
@@ -51,7 +52,3 @@ def _interval(measure: Measure, pair: Mapping[str, Any], confidence: float) -> s
 
 def _told(measure: Measure, value: float) -> str:
     return f"{value:.3g} {measure.unit}" if measure.unit else f"{value:.1%} of the time"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
