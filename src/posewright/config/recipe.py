@@ -161,6 +161,8 @@ class Recipe(Section):
         if self.trainer_config.trainer_devices not in (None, 1):
             tree["trainer_config"]["trainer_devices"] = self.trainer_config.trainer_devices
         tree["model_config"] |= {"pretrained_backbone_weights": None, "pretrained_head_weights": None}
+        if not self.trainer_config.train_data_loader.shuffle:
+            tree["posewright"]["order"] = "unshuffled"  # earlier trainings shuffled all the same
         for section, key, default in _LATER_KEYS:
             if tree[section][key] == default:
                 del tree[section][key]
