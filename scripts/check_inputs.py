@@ -5,7 +5,9 @@ from pathlib import Path
 
 from posewright import door
 from posewright.check import check_inputs
+from posewright.check_words import details, headline
 from posewright.config.project import load_project
+from posewright.files import read_json
 from posewright.provenance import beside, recording
 
 
@@ -20,6 +22,8 @@ def main() -> None:
     labels = [Path(file.path) for file in project.datasets[given.dataset].files]
     with recording(beside(given.out), "check_inputs", labels=labels, params={"project": given.project}):
         check_inputs(project, given.dataset, given.out, given.groups)
+    facts = read_json(given.out)
+    print("\n".join([headline(facts), *details(facts)]))
 
 
 if __name__ == "__main__":

@@ -63,6 +63,8 @@ def test_what_is_odd_is_told(shared_data: Path, tmp_path: Path) -> None:
     copy = sleap_io.Instance.from_numpy(frame.instances[0].numpy(), labels.skeletons[0], track=labels.tracks[-1])
     labels.tracks.append(sleap_io.Track("still nobody"))
     frame.instances.append(copy)
+    other = sleap_io.Instance.from_numpy(copy.numpy() + 3, labels.skeletons[0], track=frame.instances[0].track)
+    frame.instances.append(other)
     frame.instances.append(sleap_io.PredictedInstance.from_numpy(copy.numpy() + 1, labels.skeletons[0]))
     sleap_io.save_slp(labels, str(path), verbose=False)
     found = check(tmp_path, labels=[str(path)], video_paths=[str(shared_data / "mice-home")])["labels"]
@@ -71,6 +73,7 @@ def test_what_is_odd_is_told(shared_data: Path, tmp_path: Path) -> None:
     assert "no labelled animal is in the tracks still nobody" in notes
     assert "points lie outside its image of 1024x768; the first is" in notes
     assert "1 instances are copies of another one under a second name" in notes
+    assert f"in 1 frames several animals are in one track, the first is {other.track.name} in frame" in notes
     assert found["files"][0]["frames_without_animals"] == 1
 
 

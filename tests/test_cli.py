@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 from posewright import cli
@@ -54,8 +55,18 @@ def test_check_says_what_was_found(
     make_dataset(ArenaSpec(n_recordings=1, n_frames=200, n_labeled=20), tmp_path / "flies")
     config = Path("config/config.yaml")
     config.write_text(config.read_text().replace("test: 0.2}", "test: 0.2, block_frames: 10}"))
+    recipe = Path("config/recipes/bottomup.unet.yaml")
+    value = yaml.safe_load(recipe.read_text())
+    value["model_config"]["backbone_config"] = {"convnext": {"pre_trained_weights": "ConvNeXt_Tiny_Weights"}}
+    value["trainer_config"]["seed"] = 3
+    recipe.write_text(yaml.safe_dump(value))
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path / "hub"))
     assert leave("check") == 0, capsys.readouterr().err
-    assert "20 labelled frames" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "20 labelled frames" in said
+    lacking = f"the file convnext_tiny-983f1562.pth is not in {tmp_path / 'hub' / 'checkpoints'}; get it from https:"
+    assert f"recipe bottomup: pre_trained_weights ConvNeXt_Tiny_Weights: {lacking}" in said
+    assert "recipe bottomup: trainer_config.seed: set aside, seeds come from `seeds` in config.yaml.\n" in said
     assert not Path("results").exists()
 
 

@@ -66,6 +66,7 @@ def oddities(
         if idle:
             notes.append(f"{part.file}: no labelled animal is in the tracks {', '.join(idle)}.")
         notes += _copies(part)
+        notes += _namesakes(part)
         for index, (_, video) in enumerate(part.videos):
             frames = [frame for frame in part.frames if frame.video == index]
             size = sizes.get(video.path)
@@ -121,6 +122,20 @@ def _copies(part: Part) -> list[str]:
     return [
         f"{part.file}: {len(found)} instances are copies of another one under a second name, the first is "
         f"{frame.tracks[index]} in frame {frame.frame} of {name}."
+    ]
+
+
+def _namesakes(part: Part) -> list[str]:
+    """Tell frames with two animals in one track: they cannot both be that individual."""
+    named = [(frame, [name for name in frame.tracks if name is not None]) for frame in part.frames]
+    found = [(frame, names) for frame, names in named if len(set(names)) < len(names)]
+    if not found:
+        return []
+    frame, names = found[0]
+    name = next(name for name in names if names.count(name) > 1)
+    return [
+        f"{part.file}: in {len(found)} frames several animals are in one track, the first is {name} in frame "
+        f"{frame.frame} of {part.videos[frame.video][1].path}; who is who cannot be learnt there."
     ]
 
 

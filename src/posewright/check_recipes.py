@@ -143,6 +143,12 @@ def recipe_notes(recipe: Recipe, labels: LabelSet) -> list[str]:
             f"{negative} frames are marked as without animals, and the recipe does not learn from them; set "
             "data_config.use_negative_frames to true to do so."
         )
+    weights = getattr(recipe.backbone_settings, "pre_trained_weights", None)
+    if weights is not None:
+        from posewright.networks.imagenet import absence_of  # imports torch: only for such a recipe
+
+        fault = absence_of(weights)
+        notes += [] if fault is None else [f"{fault}; a training that begins needs it."]
     return notes
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from posewright import __version__, door
 from posewright.discretion import PRIVATE_VARIABLE
@@ -104,6 +103,7 @@ def check_project(config: Path) -> int:
     """Check every dataset of a project and say what was found."""
     from posewright.check import check_inputs  # reads labels and videos: heavy, and needed here only
     from posewright.check_forecast import missing_words
+    from posewright.check_words import details, headline
     from posewright.config.project import load_project
     from posewright.layout import groups_file, read_rows
 
@@ -114,35 +114,10 @@ def check_project(config: Path) -> int:
             check_inputs(project, name, out, Path(groups_file(name)))
             facts = read_json(out)
             rows = read_rows(Path(project.videos), list(project.datasets)) if project.videos else []
-            lines = [*_details(facts), *missing_words(rows, name)]
-            print("\n".join([f"{name}: {_found(facts)}", *(f"  {line}" for line in lines)]))
+            lines = [*details(facts), *missing_words(rows, name)]
+            print("\n".join([f"{name}: {headline(facts)}", *(f"  {line}" for line in lines)]))
     print("No problems found.")
     return 0
-
-
-def _found(facts: Mapping[str, Any]) -> str:
-    labels = facts["labels"]
-    videos = f"{facts['sheet']['videos']} videos to predict"
-    return f"{labels['frames']} labelled frames, {labels['instances']} instances, {videos}" if labels else videos
-
-
-def _details(facts: Mapping[str, Any]) -> list[str]:
-    """Return a line for each label file, one for each oddity, and the forecast."""
-    from posewright.check_forecast import forecast_words
-
-    labels = facts["labels"] or {"files": [], "notes": []}
-    return [*map(_file_line, labels["files"]), *labels["notes"], f"forecast: {forecast_words(facts['forecast'])}"]
-
-
-def _file_line(file: Mapping[str, Any]) -> str:
-    shown = ", ".join(f"{node} {share:.0%}" for node, share in file["visible"].items())
-    sizes = ", ".join(f"{width}x{height}" for height, width in file["sizes"]) or "unknown"
-    also = f", {file['frames_without_animals']} frames without animals" if file["frames_without_animals"] else ""
-    partly = "" if file["complete"] else ", not every animal labelled"
-    return (
-        f"{file['path']} ({file['kind']}, label source {file['label_source']}{partly}): {file['frames']} frames, "
-        f"{file['instances']} instances{also}, {len(file['tracks'])} tracks, images {sizes}; visible: {shown}"
-    )
 
 
 def run(words: Sequence[str]) -> int:

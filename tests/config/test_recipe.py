@@ -75,7 +75,9 @@ def test_keys_the_workflow_owns_are_set_aside_and_listed() -> None:
         "trainer_config.save_ckpt",
     }
     assert all(key in SET_ASIDE for key in found.set_aside)
-    assert len(set_aside_notes(found)) == len(found.set_aside)
+    notes = set_aside_notes(found.set_aside)
+    assert "trainer_config.seed: set aside, seeds come from `seeds` in config.yaml." in notes
+    assert sum(note.count("_config.") for note in notes) == len(found.set_aside)
 
 
 def test_configs_saved_by_the_peer_are_recipes(shared_data: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +15,10 @@ from numpy.typing import NDArray
 from posewright.files import canonical_json
 from posewright.labels.model import LabeledFrame, LabelSet, VideoRef
 from posewright.labels.neighbours import neighbours_in
+from posewright.labels.read import read_labels, read_side
 from posewright.labels.skeleton import Skeleton
 from posewright.labels.statistics import LabelStatistics, measure_labels
+from posewright.labels.write import write_labels
 from posewright.shapes import Size
 
 ANIMAL = Skeleton(("nose", "middle", "left", "right", "tail"), ((0, 1), (1, 4), (1, 2), (1, 3)), ((2, 3),))
@@ -91,8 +95,17 @@ def test_motion_is_between_frames_that_follow_each_other_in_a_video_file() -> No
     assert measure(found).motion is None
     dense = replace(found, frames=tuple(replace(frame, frame=frame.frame // 10) for frame in found.frames))
     assert measure(dense).motion == pytest.approx(0.03)
-    listed = type("Images", (), {"filename": ["a.png", "b.png"]})()
-    assert measure(replace(dense, videos=(VideoRef("folder", None, listed),))).motion is None
+    assert measure(replace(dense, videos=(VideoRef("folder", None, is_images=True),))).motion is None
+
+
+def test_a_side_of_listed_images_has_no_motion_though_its_images_are_not_looked_for(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    write_labels(read_labels([shared_data / "mouse-openfield"]), tmp_path / "train.slp")
+    side = read_side(tmp_path / "train.slp")
+    assert side.videos[0].source is None
+    assert any(late.frame == early.frame + 1 for early, late in pairwise(side.frames))
+    assert measure(side).motion is None
 
 
 def test_names_that_recur_are_told_from_those_of_a_tracker() -> None:

@@ -61,7 +61,8 @@ def test_predictions_are_predicted_instances(tmp_path: Path) -> None:
     points = np.arange(24.0).reshape(3, 4, 2)
     points[1, 2] = np.nan
     scores = np.where(np.isnan(points[..., 0]), np.nan, 0.5)
-    poses = PoseBatch(points, np.array([0, 0, 2]), 3, node_scores=scores)
+    sure = np.array([0.75, np.nan, 0.25])
+    poses = PoseBatch(points, np.array([0, 0, 2]), 3, node_scores=scores, class_scores=sure)
     keys = [(1, 7), (0, 3), (0, 9)]
     videos = [VideoRef("a.mp4", None), VideoRef("b.mp4", None)]
     write_predictions(tmp_path / "p.slp", SKELETON, videos, keys, poses, ["mia", None, "mia"])
@@ -72,6 +73,7 @@ def test_predictions_are_predicted_instances(tmp_path: Path) -> None:
     second = frames[1, 7].predicted_instances[1]
     np.testing.assert_array_equal(second.numpy(), points[1])
     assert (second.score, second.track) == (0.375, None)
+    assert [one.tracking_score for one in frames[1, 7].predicted_instances] == [0.75, 0.0]
     assert [track.name for track in found.tracks] == ["mia"]
 
 

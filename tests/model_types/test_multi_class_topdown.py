@@ -10,12 +10,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from posewright.config.recipe import load_recipe
 from posewright.labels.skeleton import Skeleton
-from posewright.model_types import from_json
+from posewright.model_types import from_json, from_recipe
 from posewright.model_types.centroid import Centroid
 from posewright.model_types.multi_class_topdown import MultiClassTopDown, cross_entropy
 from posewright.model_types.topdown import TopDown, told_apart
-from posewright.shapes import DecodeOptions, PoseBatch, Size
+from posewright.shapes import DecodeOptions, PoseBatch, Size, VectorHeadSpec
 
 from . import laws
 from .test_topdown import ANCHOR, CROP_PX, EXACT_PX, SIZE, animals, images_of, place_of
@@ -138,3 +139,12 @@ def test_the_classes_are_shared_out_for_the_greatest_sum(n_rows: int, n_classes:
         best = max(float(square[list(rows_of), range(len(named))].sum()) for rows_of in chosen)
         assert np.nansum(poses.class_scores[rows]) == pytest.approx(best, rel=1e-5)
     assert poses.class_names(NAMES) == [NAMES[index] if index >= 0 else None for index in poses.class_ids.tolist()]
+
+
+def test_the_recipe_says_how_many_layers_there_are_and_how_wide() -> None:
+    vectors = {"num_fc_layers": 3, "num_fc_units": 24, "classes": ["bob", "ann"]}
+    heads = {"multi_class_topdown": {"confmaps": {}, "class_vectors": vectors}}
+    recipe = load_recipe({"model_config": {"backbone_config": {"unet": {}}, "head_configs": heads}})
+    head = from_recipe(recipe, laws.SKELETON, ["ann", "bob", "cid"]).heads[1]
+    assert isinstance(head, VectorHeadSpec)
+    assert (head.name, head.channels, head.hidden) == ("class_vectors", 2, (24, 24, 24))

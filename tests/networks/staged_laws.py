@@ -33,6 +33,11 @@ def network_with(backbone: dict[str, Any], heads: dict[str, int], in_channels: i
     return network
 
 
+def shapes(module: torch.nn.Module) -> dict[str, torch.Size]:
+    """Return the shape of every array of a module by name."""
+    return {name: value.shape for name, value in module.state_dict().items()}
+
+
 def has_heads_at_every_stride(backbone: dict[str, Any], in_channels: int) -> None:
     """Every power of two from 1 to max_stride can be read, also below the finest skip."""
     max_stride = recipe_with(backbone).max_stride

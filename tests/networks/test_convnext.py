@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from torchvision.models import convnext_tiny
+import torchvision
 
 from ..training.small import CONVNEXT, HEADS
 from .golden import golden_image, golden_network, worst_difference
@@ -16,6 +16,7 @@ from .staged_laws import (
     keeps_its_own_first_weights,
     learns,
     network_with,
+    shapes,
     trains_exports_and_predicts,
 )
 
@@ -80,9 +81,10 @@ def test_the_peers_numbers(
     assert worst_difference(maps, golden) < 1e-4
 
 
-@pytest.mark.long
-def test_tiny_has_torchvisions_shapes() -> None:
-    """So that its ImageNet weights fit."""
-    ours = network_with({"convnext": {}}, {"confmaps": 2}, in_channels=3).backbone.stages.state_dict()  # type: ignore[attr-defined]
-    theirs = convnext_tiny(weights=None).features.state_dict()
-    assert {name: value.shape for name, value in ours.items()} == {name: value.shape for name, value in theirs.items()}
+@pytest.mark.parametrize("size", ["tiny", "small", "base", "large"])
+def test_named_sizes_have_torchvisions_shapes(size: str) -> None:
+    """So that their ImageNet weights fit. On the device without memory: nothing is drawn."""
+    with torch.device("meta"):
+        ours = network_with({"convnext": {"model_type": size}}, {"confmaps": 2}, in_channels=3).backbone.stages  # type: ignore[attr-defined]
+        theirs = getattr(torchvision.models, f"convnext_{size}")(weights=None).features
+    assert shapes(ours) == shapes(theirs)

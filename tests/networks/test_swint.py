@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+import torchvision
 
 from ..training.small import HEADS, SWINT
 from .golden import golden_image, golden_network, worst_difference
@@ -14,6 +15,8 @@ from .staged_laws import (
     has_heads_at_every_stride,
     keeps_its_own_first_weights,
     learns,
+    network_with,
+    shapes,
     trains_exports_and_predicts,
 )
 
@@ -80,3 +83,13 @@ def test_the_peers_numbers(
         maps = network(golden_image(in_channels, *size))["confmaps"]
     assert maps.shape == (1, 2, size[0] // stride, size[1] // stride)
     assert worst_difference(maps, golden) < 1e-4
+
+
+@pytest.mark.parametrize("size", ["tiny", "small", "base"])
+def test_named_sizes_have_torchvisions_shapes(size: str) -> None:
+    """So that their ImageNet weights fit, but for the table of relative positions, which is made anew."""
+    with torch.device("meta"):
+        ours = network_with({"swint": {"model_type": size}}, {"confmaps": 2}, in_channels=3).backbone.stages  # type: ignore[attr-defined]
+        theirs = getattr(torchvision.models, f"swin_{size[0]}")(weights=None).features
+    wanted = {name: shape for name, shape in shapes(theirs).items() if not name.endswith("relative_position_index")}
+    assert shapes(ours) == wanted

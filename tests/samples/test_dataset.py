@@ -176,5 +176,10 @@ def test_the_training_order_goes_through_all_samples_and_on_over_epochs() -> Non
     assert list(order) == keys[10:15], "an epoch does not depend on those before it"
 
 
+def test_an_order_without_shuffling_is_that_of_the_samples_at_each_pass() -> None:
+    order = TrainingOrder(n_samples=5, batch_size=3, steps_per_epoch=5, seed=2, shuffle=False)
+    assert [index for _, indices in order for index in indices] == [0, 1, 2, 3, 4] * 3
+
+
 def test_in_order_covers_everything_once() -> None:
     assert [indices for _, indices in in_order(5, 2)] == [(0, 1), (2, 3), (4,)]

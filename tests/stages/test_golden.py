@@ -34,6 +34,7 @@ from posewright.labels.model import LabeledFrame, LabelSet, VideoRef
 from posewright.labels.repeats import LabelledTwice
 from posewright.labels.skeleton import Skeleton
 from posewright.labels.split import split_labels
+from posewright.labels.statistics import LabelStatistics, measure_labels
 from posewright.model_types import from_recipe
 from posewright.model_types.topdown import TopDown
 from posewright.networks.network import build_network, initialise
@@ -43,6 +44,7 @@ from posewright.samples.preprocess import Preprocess
 from posewright.samples.store import FrameStore, store_frames
 from posewright.shapes import DecodeOptions, PoseBatch, Size
 from posewright.tracking.tracker import WindowTracker
+from posewright.training.recipe_plan import propose
 
 from ..evaluation.published import film, publish, walkers
 
@@ -198,6 +200,12 @@ def _evaluate() -> dict[str, Any]:
     return {key: metrics[key] for key in told}
 
 
+def _plan() -> dict[str, Any]:
+    plan = propose(LabelStatistics.from_json(measure_labels(_labels(), [Size(64, 80)]).to_json())).to_json()
+    settings = {name: {one["key"]: one["value"] for one in found} for name, found in plan["settings"].items()}
+    return {"measured": plan["measured"], "methods": plan["methods"]["value"], "settings": settings}
+
+
 def _repeats() -> dict[str, Any]:
     rng = np.random.default_rng(4)
     frames = [
@@ -273,6 +281,7 @@ def _suggest() -> dict[str, Any]:
 STAGES: dict[str, Callable[[], dict[str, Any]]] = {
     "split_labels": _split,
     "store_frames": _store,
+    "plan_recipe": _plan,
     "train_model": _train,
     "predict_videos": _predict,
     "measure_repeats": _repeats,

@@ -86,6 +86,48 @@ def test_of_several_schedules_the_first_counts() -> None:
     assert rates(settings(lr_scheduler=both), 1) == [pytest.approx(0.003)]
 
 
+def test_steps_lower_the_rate_every_few_epochs() -> None:
+    trainer = settings(lr_scheduler={"step_lr": {"step_size": 3, "gamma": 0.5}})
+    optimiser = make_optimiser([nn.Parameter(torch.zeros(1))], trainer)
+    made = make_schedule(optimiser, trainer, STEPS)
+    assert made is not None
+    assert made.get("interval", "epoch") == "epoch"  # Lightning's default
+    for epoch in range(10):
+        assert optimiser.param_groups[0]["lr"] == pytest.approx(0.02 * 0.5 ** (epoch // 3))
+        optimiser.step()
+        made["scheduler"].step()
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [  # the loss gains a thousandth in each of ten epochs; how often the rate was halved by then
+        ({}, [0, 0, 0, 1, 1, 1, 1, 1, 2, 2]),  # the first sets the mark, two are borne, two rest after a step
+        ({"patience": 0}, [0, 1, 1, 1, 2, 2, 2, 3, 3, 3]),
+        ({"cooldown": 0}, [0, 0, 0, 1, 1, 1, 2, 2, 2, 3]),
+        ({"min_lr": 0.01}, [0, 0, 0, 1, 1, 1, 1, 1, 1, 1]),
+        ({"factor": 0.25}, [0, 0, 0, 2, 2, 2, 2, 2, 4, 4]),
+        ({"threshold": 0.0035}, [0, 0, 0, 1, 1, 1, 1, 1, 1, 1]),  # four epochs gain more than that
+        ({"threshold": 0.0035, "threshold_mode": "rel"}, [0] * 10),  # two are enough
+    ],
+)
+def test_a_plateau_lowers_the_rate(changed: dict[str, Any], expected: list[int]) -> None:
+    keys = {"factor": 0.5, "patience": 2, "threshold": 0.1, "threshold_mode": "abs", "cooldown": 2, "min_lr": 0.0}
+    trainer = settings(lr_scheduler={"reduce_lr_on_plateau": {**keys, **changed}})
+    optimiser = make_optimiser([nn.Parameter(torch.zeros(1))], trainer)
+    made = make_schedule(optimiser, trainer, STEPS)
+    assert made is not None and made["monitor"] == "val/loss"
+    halvings = []
+    for epoch in range(10):
+        made["scheduler"].step(0.5 - 0.001 * epoch)
+        halvings.append(round(-math.log2(optimiser.param_groups[0]["lr"] / 0.02)))
+    assert halvings == expected
+
+
+def test_without_a_schedule_the_rate_stays() -> None:
+    trainer = settings(lr_scheduler=None)
+    assert make_schedule(make_optimiser([nn.Parameter(torch.zeros(1))], trainer), trainer, STEPS) is None
+
+
 @pytest.mark.parametrize(("name", "kind"), [("Adam", optim.Adam), ("AdamW", optim.AdamW)])
 @pytest.mark.parametrize("amsgrad", [False, True])
 def test_the_optimiser_is_the_named_one(name: str, kind: type[optim.Optimizer], amsgrad: bool) -> None:

@@ -14,6 +14,7 @@ import lightning
 import pytest
 import torch
 from torch import Tensor
+from torch._dynamo.utils import counters
 from torch.utils.data import DataLoader
 
 from posewright.config.recipe import Recipe, load_recipe
@@ -25,9 +26,10 @@ from posewright.networks.network import build_network
 from posewright.samples.dataset import Batches, in_order
 from posewright.samples.store import FrameStore
 from posewright.training import callbacks
+from posewright.training.loaders import val_loader
 from posewright.training.loggers import make_loggers
 from posewright.training.module import PoseModule
-from posewright.training.planning import sources_for
+from posewright.training.planning import make_plan, sources_for
 
 from .small import SWINT, UNET, make_small_data, one_thread, small_recipe, train
 
@@ -230,6 +232,22 @@ def test_bfloat16_learns_like_float32_but_for_the_last_digits(data: Path, tmp_pa
         assert other["val/loss"] == pytest.approx(one["val/loss"], rel=0.05)
 
 
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_maps_lie_in_memory_as_asked(data: Path, channels_last: bool) -> None:
+    """Of the first layer's one channel both orders are the same, so the second one tells."""
+    tried = recipe("single_instance", {"channels_last": channels_last})
+    labels, store = read_side(data / "split" / "val.slp"), FrameStore(data / "store" / "store.json")
+    plan = make_plan(tried, labels, store, 0, "")
+    network = build_network(tried, plan.model_type.heads, 1)
+    second = network.backbone.blocks[0][2]  # type: ignore[attr-defined, index]
+    seen = [second.weight]
+    second.register_forward_pre_hook(lambda _, maps: seen.append(maps[0]))
+    loader = val_loader(plan, labels, store)
+    quiet_trainer().validate(PoseModule(network, plan.model_type, tried, 0, 1), loader, verbose=False)
+    assert len(seen) > 1
+    assert {value.is_contiguous(memory_format=torch.channels_last) for value in seen} == {channels_last}
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="NOT TESTED: this machine has a GPU, where float16 is welcome")
 def test_float16_without_a_gpu_is_refused_in_words(data: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="float16 needs a GPU"):
@@ -246,7 +264,10 @@ def test_float16_learns_on_a_gpu(data: Path, tmp_path: Path) -> None:
 @pytest.mark.skipif(shutil.which("g++") is None, reason="NOT TESTED: torch.compile on the CPU needs a C++ compiler")
 def test_a_compiled_network_learns_the_same_and_keeps_its_names(data: Path, tmp_path: Path) -> None:
     plain = train(data, recipe(own={"ema_decay": 0.5}), tmp_path / "plain")
+    torch._dynamo.reset()
+    counters["stats"].clear()
     compiled = train(data, recipe(own={"ema_decay": 0.5, "compile": True}), tmp_path / "compiled")
+    assert counters["stats"]["unique_graphs"] > 0
     assert list(best(plain)) == list(best(compiled))
     for one, other in zip(rows(plain), rows(compiled), strict=True):
         assert other["val/loss"] == pytest.approx(one["val/loss"], rel=1e-3)

@@ -119,10 +119,11 @@ def test_every_shipped_auto_recipe_is_filled_with_values_that_it_accepts(model_t
 
 def test_the_anchor_is_central_and_nearly_always_visible() -> None:
     assert values("centroid")["confmaps.anchor_part"] == "middle"  # not side, which is hidden on most
-    mirrored = replace(MEASURED, mirrored=("middle", "side"), centrality=(0.1, 0.05, 0.01, 0.5))
+    mirrored = replace(MEASURED, mirrored=("middle", "side"), extent_px={**MEASURED.extent_px, "nose": 140.0})
     assert values("centroid", mirrored)["confmaps.anchor_part"] == "nose"
     assert values("centroid", replace(MEASURED, visibility=(0.5,) * 4))["confmaps.anchor_part"] is None
-    assert values("centroid", replace(MEASURED, centrality=(0.5,) * 4))["confmaps.anchor_part"] is None
+    far = dict.fromkeys(MEASURED.nodes, 220.0)
+    assert values("centroid", replace(MEASURED, extent_px={"": 120.0, **far}))["confmaps.anchor_part"] is None
 
 
 @pytest.mark.parametrize("length_px", [30.0, 65.0, 75.0, 139.0, 150.0, 280.0, 300.0])

@@ -15,6 +15,12 @@ def test_suggestions_bring_a_purged_store_back(finished: Project) -> None:
     assert (finished.folder / "results" / "flies" / "suggestions" / "suggestions.json").exists()
 
 
+def test_one_model_is_trained_alone(fresh: Project) -> None:
+    done = fresh.dry_run("results/flies/models/instance/fold0_seed0/model.json")
+    assert done.rules == {"check_inputs", "split_labels", "store_frames", "train_model"}
+    assert [job for job in done.jobs if job.startswith("train_model")] == ["train_model[flies instance 0 0]"]
+
+
 def test_the_test_frames_are_read_by_final_only(finished: Project) -> None:
     assert not any("test" in job for job in finished.dry_run("--forceall").jobs)
     done = finished.dry_run("final")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -161,6 +161,8 @@ class Recipe(Section):
         if self.trainer_config.trainer_devices not in (None, 1):
             tree["trainer_config"]["trainer_devices"] = self.trainer_config.trainer_devices
         tree["model_config"] |= {"pretrained_backbone_weights": None, "pretrained_head_weights": None}
+        if not self.trainer_config.train_data_loader.shuffle:
+            tree["posewright"]["order"] = "unshuffled"  # earlier trainings shuffled all the same
         for section, key, default in _LATER_KEYS:
             if tree[section][key] == default:
                 del tree[section][key]
@@ -281,6 +283,9 @@ def load_recipe(source: Path | str | Mapping[str, Any]) -> Recipe:
     return validate(Recipe, rest, where).model_copy(update={"set_aside": found, "auto": auto})
 
 
-def set_aside_notes(recipe: Recipe) -> list[str]:
-    """Return one line for each key of the file that was set aside, with the reason."""
-    return [f"{key}: {SET_ASIDE[key]}" for key in recipe.set_aside]
+def set_aside_notes(keys: Iterable[str]) -> list[str]:
+    """Return one line for each reason why keys of a recipe were set aside, with the keys."""
+    by_reason: dict[str, list[str]] = {}
+    for key in keys:
+        by_reason.setdefault(SET_ASIDE[key], []).append(key)
+    return [f"{', '.join(found)}: set aside, {reason}." for reason, found in by_reason.items()]

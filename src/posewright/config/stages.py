@@ -7,7 +7,7 @@ STAGE_VERSION: dict[str, int] = {
     "split_labels": 4,
     "store_frames": 2,
     "measure_repeats": 1,
-    "plan_recipe": 1,
+    "plan_recipe": 2,
     "train_model": 3,
     "choose_checkpoint": 1,
     "refit_model": 1,

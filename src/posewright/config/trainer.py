@@ -20,7 +20,7 @@ class TrainLoader(Section):
     batch_size: Annotated[Count, OrAuto()] = 4
     """Images (or crops) per optimiser step and device. A batch that does not fit into memory is seen in parts."""
     shuffle: bool = True
-    """Whether the order changes from epoch to epoch."""
+    """Whether each pass through the images has an order of its own, drawn from the seed; false: that of the labels."""
     num_workers: NotNegativeInt | Literal["auto"] = 0
     """Processes that read images; never changes the result."""
 

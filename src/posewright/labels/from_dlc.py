@@ -72,6 +72,6 @@ def _images(
     beside = (table.parent / labelled[0]).is_file()
     source = table.parent if beside else places.find(folder, table)
     if source is None or not source.is_dir():
-        return sorted(labelled), (("images", folder, str(table)), VideoRef(folder, None))
+        return sorted(labelled), (("images", folder, str(table)), VideoRef(folder, None, is_images=True))
     names = sorted({*image_names(source), *labelled})
     return names, images_in(folder, source, names)

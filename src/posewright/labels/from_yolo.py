@@ -48,7 +48,9 @@ def read_yolo(path: Path, names: NodeNames) -> Part:
             if not poses:
                 negatives.append(key)
         videos.append(
-            images_in(spelled, folder, images) if images else (("images", str(folder)), VideoRef(spelled, folder))
+            images_in(spelled, folder, images)
+            if images
+            else (("images", str(folder)), VideoRef(spelled, folder, is_images=True))
         )
     return Part(found.file, skeleton, videos, make_frames(marks), negatives)
 

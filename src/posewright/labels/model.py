@@ -24,6 +24,7 @@ class VideoRef:
         handle: ``sleap_io.Video`` for image sequences and embedded frames; None for a video file.
         stored: frames, height and width by the label file's account; None where it gives none.
         original: the film that embedded frames were taken from, where it was found; None for all else.
+        is_images: whether it is a list of image files, whose numbers say nothing of the time between them.
     """
 
     path: str
@@ -31,11 +32,7 @@ class VideoRef:
     handle: Any = field(default=None, compare=False, repr=False)
     stored: tuple[int, int, int] | None = field(default=None, compare=False, repr=False)
     original: Path | None = field(default=None, compare=False, repr=False)
-
-    @property
-    def is_images(self) -> bool:
-        """Whether it is a list of image files, whose numbers say nothing of the time between them."""
-        return isinstance(getattr(self.handle, "filename", None), list)
+    is_images: bool = field(default=False, compare=False, repr=False)
 
     @property
     def base_name(self) -> str:

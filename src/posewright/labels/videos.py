@@ -107,7 +107,8 @@ def images_in(folder: str, source: Path, names: Sequence[str]) -> tuple[Identity
     import sleap_io
 
     files = [(source / name).as_posix() for name in names]
-    return ("images", *map(os.path.realpath, files)), VideoRef(folder, source, sleap_io.Video.from_filename(files))
+    video = VideoRef(folder, source, sleap_io.Video.from_filename(files), is_images=True)
+    return ("images", *map(os.path.realpath, files)), video
 
 
 def common_folder(names: Sequence[str]) -> str:
@@ -126,7 +127,7 @@ def _embedded(
     name = common_folder([str(one) for one in path]) if isinstance(path, list) else spelled(original or video)
     container = places.find(str(video.filename), label_file)
     if container is None:
-        return ("embedded", str(video.filename), dataset), VideoRef(name, None)
+        return ("embedded", str(video.filename), dataset), VideoRef(name, None, is_images=isinstance(path, list))
     video.replace_filename(container.as_posix(), open=False)
     video.open_backend = True
     film = None
@@ -140,12 +141,12 @@ def _embedded(
             lambda candidate: shows(candidate, video),
         )
     identity = ("embedded", os.path.realpath(container), dataset)
-    return identity, VideoRef(name, container, video, original=film)
+    return identity, VideoRef(name, container, video, original=film, is_images=isinstance(path, list))
 
 
 def _listed_images(names: list[str], label_file: Path, places: Places) -> tuple[Identity, VideoRef]:
     folder = common_folder(names)
     source = places.find(folder, label_file) if folder else label_file.parent
     if source is None or not source.is_dir():
-        return ("images", *names), VideoRef(folder, None)
+        return ("images", *names), VideoRef(folder, None, is_images=True)
     return images_in(folder, source, [name.replace("\\", "/")[len(folder) :].lstrip("/") for name in names])

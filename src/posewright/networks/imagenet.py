@@ -40,19 +40,26 @@ class ImageNetNormalisation(nn.Module):
         return (images - self.mean) / self.std
 
 
+def absence_of(name: str) -> str | None:
+    """Return what to do where torchvision's weights of a name are not in the torch hub cache; None if they are."""
+    path, url = _place(name)
+    if path.is_file():
+        return None
+    return (
+        f"pre_trained_weights {name}: the file {path.name} is not in {path.parent}; get it from {url} and put it there"
+    )
+
+
 def cached_weights(name: str) -> dict[str, Tensor]:
     """Return torchvision's weights of a name such as ``ConvNeXt_Tiny_Weights`` from the torch hub cache.
 
     Raises:
         InputError: the file is not in the cache, or is not the one that its name promises.
     """
-    url = torchvision.models.get_weight(f"{name}.IMAGENET1K_V1").url
-    folder = Path(torch.hub.get_dir()) / "checkpoints"
-    path = folder / url.rpartition("/")[2]
-    if not path.is_file():
-        raise InputError(
-            f"pre_trained_weights {name}: the file {path.name} is not in {folder}; get it from {url} and put it there"
-        )
+    fault = absence_of(name)
+    if fault is not None:
+        raise InputError(fault)
+    path, url = _place(name)
     promised = path.stem.rpartition("-")[2]
     with path.open("rb") as stream:
         found = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -63,6 +70,12 @@ def cached_weights(name: str) -> dict[str, Tensor]:
         )
     weights: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
     return weights
+
+
+def _place(name: str) -> tuple[Path, str]:
+    """Return where weights lie in the cache, and the address that they come from."""
+    url: str = torchvision.models.get_weight(f"{name}.IMAGENET1K_V1").url
+    return Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2], url
 
 
 def load_into(stages: nn.Sequential, last: nn.Module, weights: Mapping[str, Tensor]) -> None:

@@ -247,16 +247,25 @@ class TrainingOrder(Sampler[BatchKey]):
         seed: of the training.
         rank: which of the devices these keys are for.
         n_devices: devices that share a step, each with ``batch_size`` samples of it.
+        shuffle: whether each pass has an order of its own; else all have that of the data set.
     """
 
     def __init__(
-        self, n_samples: int, batch_size: int, steps_per_epoch: int, seed: int, rank: int = 0, n_devices: int = 1
+        self,
+        n_samples: int,
+        batch_size: int,
+        steps_per_epoch: int,
+        seed: int,
+        rank: int = 0,
+        n_devices: int = 1,
+        shuffle: bool = True,
     ) -> None:
         if n_samples == 0:
             raise InputError("there is nothing to train on: no labelled animal on the train side; label more frames")
         self._n = n_samples
         self._steps = steps_per_epoch
         self._seed = seed
+        self._shuffle = shuffle
         self._places = range(rank * batch_size, (rank + 1) * batch_size)
         self._whole = n_devices * batch_size
         self._epoch = 0
@@ -282,7 +291,7 @@ class TrainingOrder(Sampler[BatchKey]):
 
     def _sample(self, place: int) -> int:
         sweep, index = divmod(place, self._n)
-        return int(_order(self._n, self._seed, sweep)[index])
+        return int(_order(self._n, self._seed, sweep)[index]) if self._shuffle else index
 
 
 @functools.lru_cache(maxsize=2)  # a pass asks for its order again and again; a batch may touch two passes

@@ -25,7 +25,7 @@ def train_loader(
     jitter = plan.recipe.posewright.crop_jitter * sources.content.width if plan.preprocess.crop_size_px else 0.0
     size, whole = settings.batch_size, settings.batch_size * n_devices
     steps = _steps_per_epoch(plan.recipe, len(sources), whole)
-    order = TrainingOrder(len(sources), size, steps, plan.seed, rank, n_devices)
+    order = TrainingOrder(len(sources), size, steps, plan.seed, rank, n_devices, settings.shuffle)
     n_workers = settings.num_workers if isinstance(settings.num_workers, int) else 2
     loader = DataLoader(
         Batches(sources, varied, plan.seed, jitter, rank * size, whole),

@@ -49,15 +49,16 @@ def plan_text(
 
 def _facts(measured: LabelStatistics) -> list[str]:
     length, spacing, near = measured.length_px, measured.spacing_px, measured.neighbours
-    counts = ", ".join(f"{number} in {frames}" for number, frames in measured.animals.items())
-    hidden = sorted(zip(measured.visibility, measured.nodes, strict=True))[:3]
+    counts = ", ".join(f"{number} in {_each(frames)}" for number, frames in measured.animals.items())
+    hidden = [pair for pair in sorted(zip(measured.visibility, measured.nodes, strict=True)) if pair[0] < 1.0][:3]
     facts = [
         f"{counted(measured.frames, 'frame')} of {counted(measured.videos, 'recording')}, up to "
-        f"{measured.image.width} x {measured.image.height} px; {measured.n_animals} animals (animals in frames: "
-        f"{counts}).",
+        f"{measured.image.width} x {measured.image.height} px; {measured.n_animals} animals ({counts}).",
         f"Body length {length.p50:.3g} px (middle 80 %: {length.p10:.3g} to {length.p90:.3g}); {len(measured.nodes)} "
         f"nodes, {spacing.p50:.3g} px from the nearest other one ({spacing.p10:.3g} to {spacing.p90:.3g}).",
-        f"Least visible nodes: {', '.join(f'{node} {percent(part)}' for part, node in hidden)}.",
+        f"Least visible nodes: {', '.join(f'{node} {_seldom_all(part)}' for part, node in hidden)}."
+        if hidden
+        else "Every node is visible on every animal.",
     ]
     if near is not None:
         facts.append(
@@ -67,8 +68,13 @@ def _facts(measured: LabelStatistics) -> list[str]:
     facts.append(
         f"From one frame to the next animals move {measured.motion:.2g} body lengths (median)."
         if measured.motion is not None
-        else "No two labelled frames follow each other, so motion was not measured."
+        else "No two labelled frames are known to follow each other, so motion was not measured."
     )
+    if measured.videos == 1:
+        facts.append(
+            "All frames are of one recording, and count here as if they were independent of each other: how others "
+            "differ is not known."
+        )
     if measured.frames < _FEW_FRAMES:
         facts.append(f"With {measured.frames} frames every number here is uncertain; label more before trusting them.")
     names = f"{len(measured.names)} of the names occur in several recordings" if measured.names else "no name recurs"
@@ -88,6 +94,15 @@ def _lines(settings: Sequence[Proposal]) -> str:
 def short(key: str) -> str:
     """Return the last two parts of a dotted place: enough for a reader who knows recipes."""
     return ".".join(key.split(".")[-2:])
+
+
+def _seldom_all(part: float) -> str:
+    """Return a part below 1 in percent, never as all of them."""
+    return f"{100 * part:.0f} %" if part < 0.995 else "nearly 100 %"
+
+
+def _each(frames: int) -> str:
+    return "one frame" if frames == 1 else f"each of {frames} frames"
 
 
 def spelled(value: Any) -> str:

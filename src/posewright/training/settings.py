@@ -17,6 +17,7 @@ from posewright.labels.measure import crop_px
 from posewright.labels.statistics import LabelStatistics
 from posewright.networks.receptive_field import unet_receptive_field_px
 from posewright.training.proposal import Proposal, percent
+from posewright.training.variation_plan import propose_variation
 
 PLANNED_TYPES = (
     "single_instance",
@@ -42,10 +43,8 @@ _MOST_IN_BATCH = 8
 _SIGMA_CELLS = (1.5, 2.5)  #: narrower bumps fall between cells, wider ones blur what is placed
 _PAF_HALF_PX = (3.0, 8.0)  #: half the width of a drawn limb
 _PAF_HALF_OF_SIGMA = 1.085  #: half maximum of a field, in roots of its sigma
-_VISIBLE = 0.95  #: of the animals, for an anchor
-_CENTRAL = 0.15  #: body lengths from the middle, for an anchor
-_ALIGNED = 0.6  #: alignment of the animals above which there is an upright
-_EVEN_SIZES = 1.4  #: ratio of large to small animals
+_VISIBLE = 0.9  #: of the animals, for an anchor
+_WIDER = 1.25  #: a crop about an anchor at most so many times as wide as one about the mean of the visible nodes
 
 
 @dataclass
@@ -106,32 +105,26 @@ def propose_settings(
 
 
 def _anchor(draft: _Draft) -> str | None:
-    measured = draft.measured
+    found: str | None = draft.settle(draft.head("confmaps.anchor_part"), *_best_anchor(draft.measured))
+    return found
+
+
+def _best_anchor(measured: LabelStatistics) -> tuple[str | None, str]:
+    """Return the most central of the nodes that are nearly always visible, if crops about it need not be much wider."""
     seen = [i for i, part in enumerate(measured.visibility) if part >= _VISIBLE]
     # a node at one side lies now left, now right of the middle
     seen = [i for i in seen if measured.nodes[i] not in measured.mirrored] or seen
     best = min(seen, key=lambda i: measured.centrality[i], default=None)
     if best is None:
-        node, why = (
-            None,
-            f"No node is visible on {percent(_VISIBLE)} of the animals; the mean of the visible ones serves.",
-        )
-    elif measured.centrality[best] > _CENTRAL:
-        node, why = (
-            None,
-            (
-                f"Of the nodes that are nearly always visible {measured.nodes[best]} is the most central, and it lies "
-                f"{measured.centrality[best]:.2g} body lengths from the middle; their mean is steadier."
-            ),
-        )
-    else:
-        node = measured.nodes[best]
-        why = (
-            f"The node {node} is visible on {percent(measured.visibility[best])} of the animals, and the most central "
-            f"such node, {measured.centrality[best]:.2g} body lengths from the middle (median)."
-        )
-    found: str | None = draft.settle(draft.head("confmaps.anchor_part"), node, why)
-    return found
+        return None, f"No node is visible on {percent(_VISIBLE)} of the animals; the mean of the visible ones serves."
+    node, part = measured.nodes[best], measured.visibility[best]
+    own_px, mean_px = measured.extent_px[node], measured.extent_px[""]
+    sizes = f"a square about it that holds the animals is {own_px:.3g} px wide, one about the mean of their visible "
+    sizes += f"nodes {mean_px:.3g} px"
+    if own_px > _WIDER * mean_px:
+        return None, f"Of the nodes that are nearly always visible {node} is the most central, but {sizes}."
+    why = f"The node {node} is visible on {percent(part)} of the animals, and of such nodes the most central; {sizes}."
+    return node, why + ("" if part == 1.0 else " Where it is hidden, that mean serves.")
 
 
 def _scale(draft: _Draft) -> float:
@@ -163,7 +156,7 @@ def _centroid_scale(draft: _Draft) -> float:
     why = f"Animals are {length:.3g} px long (median), and to be found they need about {_FOUND_PX:g} px" + (
         "; at half the size they would be shorter."
         if scale == 1.0
-        else f"; at this scale they have {length * scale:.3g} px."
+        else f"; at this scale they have {length * scale:.3g} px, at half of it {length * scale / 2:.3g} px."
     )
     return _as_float(draft.settle(f"{PREPROCESSING}.scale", scale, why))
 
@@ -177,14 +170,18 @@ def _max_stride(draft: _Draft, scale: float) -> int:
     fitting = [stride for stride in views if stride >= _least_stride(draft) and _divides_crop(draft, stride, scale)]
     stride = next((stride for stride in fitting if views[stride] >= length), max(fitting, default=64))
     why = (
-        f"Animals are up to {length:.3g} px long in the network's input (90 % of them), and the network sees "
-        f"{views[stride]} px around each place at this stride"
+        f"Animals are up to {length:.3g} px long in the network's input (90 % of them), and at this stride a cell at "
+        f"the bottom of the network sees {views[stride]} x {views[stride]} px"
     )
     if views[stride] < length:
         why += ", the largest that fits: not all of the animal."
     else:
         smaller = views.get(stride // 2)
-        why += f"; at {stride // 2} it would see {smaller} px." if smaller else ", the smallest that is proposed."
+        why += (
+            f"; at {stride // 2} it would see {smaller} x {smaller}."
+            if smaller
+            else ". It is the smallest that is proposed."
+        )
     return int(draft.settle(f"{UNET}.max_stride", stride, why))
 
 
@@ -218,25 +215,29 @@ def _output_stride(draft: _Draft, scale: float, max_stride: int) -> int:
 
 def _sigma(draft: _Draft, scale: float, stride: int) -> None:
     measured = draft.measured
+    least, most = _SIGMA_CELLS
+    bounds = f"bumps of {least:g} to {most:g} cells of {stride} px can be placed well"
     if draft.model_type == "centroid":
         apart = measured.neighbours.nearest_p05 * measured.length_px.p50 * scale if measured.neighbours else math.inf
-        cells = _within(apart / 4 / stride)
-        where = f"The middles of two animals lie {apart:.3g} px or more apart in the network's input (95 % of them)"
-        why = "There is one animal at a time" if math.isinf(apart) else where
+        part, limit = "a quarter", apart / 4
+        why = (
+            "There is one animal at a time, so nothing limits it"
+            if math.isinf(apart)
+            else f"The middles of two animals lie {apart:.3g} px or more apart in the network's input (95 % of them)"
+        )
     else:
         spacing = measured.spacing_px.p50 * scale
-        cells = _within(spacing / 2 / stride)
+        part, limit = "half", spacing / 2
         why = (
             "With one node nothing limits it"
             if math.isnan(spacing)
             else f"A node lies {spacing:.3g} px from the nearest other one in the network's input (median)"
         )
-    least, most = _SIGMA_CELLS
-    bounds = f"bumps of {least:g} to {most:g} cells can be placed well"
+    if math.isfinite(limit):
+        why += f", {part} of which is {limit / stride:.2g} cells"
+    cells = _within(limit / stride)
     draft.settle(
-        draft.head("confmaps.sigma"),
-        cells,
-        f"{why}; {cells:g} cells of {stride} px are {cells * stride:g} px, and {bounds}.",
+        draft.head("confmaps.sigma"), cells, f"{why}; {bounds}, and {cells:g} cells are {cells * stride:g} px."
     )
 
 
@@ -313,45 +314,8 @@ def _batch(draft: _Draft, scale: float, crop: int | None) -> None:
 
 
 def _augmentation(draft: _Draft) -> None:
-    axis, length = draft.measured.axis, draft.measured.length_px
-    turn = 180.0
-    if axis is None:
-        why = "No two nodes are visible together on most animals, so nothing is known of the ways they point."
-    else:
-        # among n animals that point at random an alignment of 1 / sqrt(n) is nothing special
-        turn = 15.0 if axis.alignment - axis.n**-0.5 > _ALIGNED else 180.0
-        why = (
-            f"By the line from {axis.tail} to {axis.head}, {axis.n} animals have an alignment of {axis.alignment:.2f} "
-        )
-        why += "(0: they point all ways, 1: along one line); " + (
-            "what is upright should stay upright."
-            if turn < 180.0
-            else "so few may be so by chance, and nothing shows that one direction is upright."
-            if axis.alignment > _ALIGNED
-            else "as seen from above, no direction is upright."
-        )
-    draft.settle(f"{GEOMETRIC}.rotation_min", -turn, why)
-    draft.settle(f"{GEOMETRIC}.rotation_max", turn, why)
-    ratio = length.p90 / length.p10 if length.p10 > 0 else 1.0
-    low, high = (0.9, 1.1) if ratio <= _EVEN_SIZES else (0.8, 1.2)
-    why = (
-        f"Large animals (longer than 90 % of all) are {ratio:.2f} times as long as small ones (shorter than 90 %), "
-        + (
-            "so sizes hardly differ."
-            if ratio <= _EVEN_SIZES
-            else "by size, posture or distance, and may differ more elsewhere."
-        )
-    )
-    draft.settle(f"{GEOMETRIC}.scale_min", low, why)
-    draft.settle(f"{GEOMETRIC}.scale_max", high, why)
-    draft.settle(f"{GEOMETRIC}.flip_p", *_flip(draft.measured))
-
-
-def _flip(measured: LabelStatistics) -> tuple[float, str]:
-    if not measured.mirrored:
-        return 0.0, "No nodes are declared mirror images of each other, so in a mirrored picture names might be wrong."
-    pairs = f"{len(measured.mirrored) // 2} pairs of nodes are declared mirror images of each other"
-    return 0.5, f"{pairs}, so half of the pictures can be mirrored, left and right changing names."
+    for key, value, reason in propose_variation(draft.measured):
+        draft.settle(f"{GEOMETRIC}.{key}", value, reason)
 
 
 def _as_float(value: Any) -> float:

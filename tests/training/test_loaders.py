@@ -1,0 +1,25 @@
+"""What a training reads is what its recipe asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from posewright.labels.read import read_side
+from posewright.samples.store import FrameStore
+from posewright.training.loaders import train_loader
+from posewright.training.planning import make_plan
+
+from .small import small_recipe
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_images_come_in_the_order_of_the_labels_where_asked(data: Path, shuffle: bool) -> None:
+    recipe = small_recipe("single_instance", train_data_loader={"batch_size": 4, "shuffle": shuffle})
+    labels, store = read_side(data / "split" / "train.slp"), FrameStore(data / "store" / "store.json")
+    _, order = train_loader(make_plan(recipe, labels, store, 0, ""), labels, store)
+    seen = [index for _, indices in order for index in indices][: len(labels.frames)]
+    assert sorted(seen) == list(range(len(labels.frames)))
+    assert (seen != sorted(seen)) == shuffle
+    assert (recipe.science() == small_recipe("single_instance").science()) == shuffle
