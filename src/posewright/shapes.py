@@ -36,15 +36,15 @@ class Size:
 class HeadSpec:
     """One output of a network, a map: its name, channels, and stride in input pixels per cell.
 
-    ``activation`` is what prediction applies; a loss gets the numbers before it. A ``branch`` has a decoder of its own
-    and shares only the backbone with other heads.
+    ``activation`` is what prediction applies; a loss gets the numbers before it. A ``separate`` head has
+    a backbone and a decoder of its own and shares nothing with the others.
     """
 
     name: str
     channels: int
     stride: int
     activation: Activation = "none"
-    branch: bool = False
+    separate: bool = False
 
 
 @dataclass(frozen=True)

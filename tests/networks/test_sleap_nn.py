@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from posewright.networks.sleap_nn import is_peer, own_names, read_checkpoint
 from posewright.shapes import HeadSpec
 
 
-def network_of(folder: Path, branches: Sequence[str] = ()) -> Network:
+def network_of(folder: Path) -> Network:
     """Our network with the weights of a peer's model folder."""
     settings = yaml.safe_load((folder / "training_config.yaml").read_text())["model_config"]
     name, head = next((name, head) for name, head in settings["head_configs"].items() if head is not None)
@@ -25,22 +24,13 @@ def network_of(folder: Path, branches: Sequence[str] = ()) -> Network:
     shape = {key: unet[key] for key in ("filters", "filters_rate", "max_stride", "convs_per_block", "up_interpolate")}
     weights = read_checkpoint(folder / "best.ckpt")["state_dict"]
     assert is_peer(weights)
-    own = own_names(weights, list(head), branches)
+    own = own_names(weights, list(head))
     recipe = load_recipe(
         {"model_config": {"backbone_config": {"unet": shape}, "head_configs": {name: {key: {} for key in head}}}}
     )
-    heads = tuple(
-        HeadSpec(
-            key,
-            len(own[f"heads.{key}.last.weight" if key in branches else f"heads.{key}.weight"]),
-            maps["output_stride"],
-            branch=key in branches,
-        )
-        for key, maps in head.items()
-    )
+    heads = tuple(HeadSpec(key, len(own[f"heads.{key}.weight"]), maps["output_stride"]) for key, maps in head.items())
     network = build_network(recipe, heads, own["backbone.blocks.0.0.weight"].shape[1])
-    wanted = network.state_dict()  # of its one decoder's blocks, a branch takes those up to its stride
-    network.load_state_dict({name: value for name, value in own.items() if name in wanted or not branches})  # strict
+    network.load_state_dict(own)  # strict
     return network.eval()
 
 
@@ -63,17 +53,6 @@ def test_the_peers_numbers(shared_data: Path, model: str, wanted: dict[str, Any]
         flat = found.flatten()
         numbers = [float(value) for value in (found.mean(), found.std(), flat[0], flat[-1])]
         assert numbers == pytest.approx([mean, std, first, last], abs=1e-5)
-
-
-def test_a_branch_begins_as_a_copy_of_the_peers_only_decoder(shared_data: Path) -> None:
-    folder = shared_data / "sleap-nn-models" / "v0.3.5" / "bottomup"
-    shared, apart = network_of(folder), network_of(folder, branches=["pafs"])
-    image = torch.rand(1, 1, 64, 96, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        one, other = shared(image), apart(image)
-    assert {name: torch.equal(one[name], other[name]) for name in one} == {"confmaps": True, "pafs": True}
-    apart(image)["pafs"].sum().backward()
-    assert all(value.grad is None for value in apart.decoder.parameters())
 
 
 @pytest.mark.parametrize("model", ["bottomup", "centered_instance", "centroid"])

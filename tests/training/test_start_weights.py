@@ -14,7 +14,7 @@ from posewright.errors import InputError, InputProblems
 from posewright.first_weights import first_weights_identity
 from posewright.networks.network import build_network
 from posewright.shapes import HeadSpec
-from posewright.training.start_weights import load_first_weights
+from posewright.training.start_weights import freeze, load_first_weights
 
 from .processes import weights
 from .small import CONVNEXT, SWINT, UNET, small_recipe, train
@@ -87,6 +87,36 @@ def test_the_peers_models_can_be_started_from(shared_data: Path) -> None:
     load_first_weights(first, tried)
     peer = torch.cat([value.flatten() for value in first.state_dict().values()])
     assert len(peer) == 127_161
+
+
+def test_a_separate_head_begins_as_a_copy_of_the_peers_only_network(shared_data: Path) -> None:
+    folder = shared_data / "sleap-nn-models" / "v0.3.5" / "bottomup"
+    unet = {"unet": {"filters": 16, "filters_rate": 1.5, "max_stride": 16, "up_interpolate": True}}
+    tried = recipe({"start_from": {"path": str(folder)}}, backbone=unet)
+    image = torch.rand(1, 1, 64, 96, generator=torch.Generator().manual_seed(0))
+    outputs = []
+    for separate in (False, True):
+        heads = (HeadSpec("confmaps", 24, 2), HeadSpec("pafs", 46, 4, separate=separate))
+        network = build_network(tried, heads, 1)
+        load_first_weights(network, tried)
+        with torch.no_grad():
+            outputs.append(network(image))
+    for name in ("confmaps", "pafs"):
+        torch.testing.assert_close(outputs[1][name], outputs[0][name], rtol=0, atol=0)
+
+
+def test_separate_heads_take_over_and_rest_with_the_rest_of_the_network(model: Path) -> None:
+    tried = recipe({"start_from": {"path": str(model), "parts": "backbone"}, "freeze": "backbone"})
+    network = build_network(tried, (HeadSpec("confmaps", 1, 4), HeadSpec("class_maps", 3, 4, separate=True)), 1)
+    load_first_weights(network, tried)
+    freeze(network, tried)
+    given, found = weights(model), network.state_dict()
+    for name in (name for name in given if name.startswith(("backbone.", "decoder."))):
+        assert torch.equal(found[name], given[name])
+        assert torch.equal(found[f"heads.class_maps.{name}"], given[name])
+    learning = {name for name, weight in network.named_parameters() if weight.requires_grad}
+    last = ("confmaps", "class_maps.last")
+    assert learning == {f"heads.{head}.{leaf}" for head in last for leaf in ("weight", "bias")}
 
 
 def test_all_shapes_that_differ_are_named_at_once(model: Path) -> None:

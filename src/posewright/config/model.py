@@ -231,7 +231,7 @@ class ClassMaps(Section):
     output_stride: Annotated[Stride, OrAuto()] = 1
     """Input pixels per cell of the map."""
     loss_weight: NotNegative | None = None
-    """Weight of these maps in the loss, scaled so that 1 suits: more, and nodes are learnt later; null: 1."""
+    """Weight of these maps in the loss that chooses the best checkpoint, scaled so that 1 suits; null: 1."""
 
 
 class ClassVectors(Section):

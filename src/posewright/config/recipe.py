@@ -170,6 +170,8 @@ class Recipe(Section):
             tree["posewright"]["points"] = "float32"  # earlier trainings drew their targets with bfloat16 too
         if self.model_type in ("multi_class_bottomup", "multi_class_topdown"):
             tree["posewright"]["identity_loss"] = "balanced"  # earlier trainings weighed it otherwise
+        if self.model_type == "multi_class_bottomup":
+            tree["posewright"]["class_maps"] = "separate"  # earlier ones had no backbone of their own
         backbone = tree["model_config"]["backbone_config"]
         heads = tree["model_config"]["head_configs"]
         tree["model_config"]["backbone_config"] = {self.backbone: backbone[self.backbone]}

@@ -22,7 +22,7 @@ from posewright.model_types.centroid import best_of_each_frame
 from posewright.model_types.losses import map_loss, total_loss
 from posewright.shapes import Array, DecodeOptions, Heads, HeadSpec, Maps, PoseBatch, Size
 
-_BALANCE = 0.004  #: of the class maps' loss: with both weights 1, the backbone is the nodes' first
+_BALANCE = 0.004  #: of the class maps' loss: with both weights 1, either counts where the best checkpoint is chosen
 _LEAST_SHARE = 1e-6  #: keeps logarithms finite
 
 
@@ -61,15 +61,14 @@ class MultiClassBottomUp:
     def heads(self) -> Heads:
         """One map a node, one a class.
 
-        Class maps come from a decoder of their own, unlike the peer's: what both would share has to tell nodes of all
-        animals alike, and the animals apart. Five animals of crowded synthetic frames (`bench/identities.py`,
-        arena5-dense) were so placed to 1.06 px in the median and 95 % got their own name; with one decoder, by the best
-        of three losses, 1.30 px and 93 %. Bottom-up without classes is nearer, by little there (1.01 px) and by more
-        where animals have room (arena5: 0.86 px, here 1.02 px and 97 %).
+        Class maps come from a network of their own, unlike the peer's: what both would share has to tell nodes of all
+        animals alike, and the animals apart. Five animals of synthetic frames (`bench/identities.py`, arena5) were so
+        placed to 0.87 px in the median and 98 % got their own name; with one backbone and two decoders to 1.02 px and
+        97 %, and by bottom-up without classes to 0.86 px.
         """
         return (
             HeadSpec("confmaps", len(self.skeleton.nodes), self.stride),
-            HeadSpec("class_maps", len(self.classes), self.class_stride, "sigmoid", branch=True),
+            HeadSpec("class_maps", len(self.classes), self.class_stride, "sigmoid", separate=True),
         )
 
     def encode(self, poses: PoseBatch, size: Size) -> dict[str, Array]:

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from posewright.config.recipe import Recipe
 from posewright.errors import InputError
-from posewright.networks.branch_head import BranchHead
 from posewright.networks.convnext import convnext_encoder
 from posewright.networks.decoder import Decoder
 from posewright.networks.imagenet import cached_weights, load_into
 from posewright.networks.levels import Backbone
+from posewright.networks.separate_head import SeparateHead
 from posewright.networks.staged import StagedEncoder
 from posewright.networks.swint import swin_encoder
 from posewright.networks.unet import unet_encoder
@@ -41,37 +41,59 @@ class Network(nn.Module):
     """Images ``[batch channel height width]`` in 0 to 1 to maps and vectors by head name.
 
     Height and width must be multiples of ``max_stride``.
+
+    Args:
+        encoder: builds a backbone; called once, and once more for each separate head.
+        decoder_to: builds the decoder of a backbone down to a stride.
+        heads: the outputs wanted.
     """
 
-    def __init__(self, backbone: Backbone, decoder_to: Callable[[int], Decoder], heads: Heads) -> None:
+    def __init__(
+        self, encoder: Callable[[], Backbone], decoder_to: Callable[[Backbone, int], Decoder], heads: Heads
+    ) -> None:
         super().__init__()
-        shared = [head.stride for head in heads if isinstance(head, HeadSpec) and not head.branch]
-        deepest = backbone.bottom
-        self.backbone = backbone
-        self.decoder = decoder_to(min(shared, default=deepest.stride))
+        self.backbone = encoder()
+        deepest = self.backbone.bottom
+        shared = [head.stride for head in heads if isinstance(head, HeadSpec) and not head.separate]
+        self.decoder = decoder_to(self.backbone, min(shared, default=deepest.stride))
         channels = {level.stride: level.channels for level in self.decoder.levels}
 
         def built(head: HeadSpec | VectorHeadSpec) -> nn.Module:
             if isinstance(head, VectorHeadSpec):
                 return VectorHead(deepest.channels, head.hidden, head.channels)
-            if head.branch:
-                return BranchHead(decoder_to(head.stride), head.channels)
+            if head.separate:
+                backbone = encoder()
+                return SeparateHead(backbone, decoder_to(backbone, head.stride), head.channels)
             return nn.Conv2d(channels[head.stride], head.channels, 1)
 
         self.heads = nn.ModuleDict({head.name: built(head) for head in heads})
         self.strides = {head.name: head.stride if isinstance(head, HeadSpec) else deepest.stride for head in heads}
         self.activations = {head.name: _ACTIVATIONS[head.activation] for head in heads}
-        self.max_stride = backbone.bottom.stride
+        self.max_stride = deepest.stride
+
+    @property
+    def separate_heads(self) -> dict[str, SeparateHead]:
+        """The heads with a backbone and a decoder of their own, by name."""
+        return {name: head for name, head in self.heads.items() if isinstance(head, SeparateHead)}
+
+    @property
+    def backbones(self) -> list[Backbone]:
+        """The shared backbone, and those of separate heads."""
+        return [self.backbone, *(head.backbone for head in self.separate_heads.values())]
+
+    @property
+    def decoders(self) -> list[Decoder]:
+        """The shared decoder, and those of separate heads."""
+        return [self.decoder, *(head.decoder for head in self.separate_heads.values())]
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Return by head name maps ``[batch channel height/stride width/stride]``, or vectors ``[batch channel]``.
 
         These are the numbers that losses compare, before any activation.
         """
-        skips, bottom = self.backbone(images)
-        features = self.decoder(skips, bottom)
+        features = self.decoder(*self.backbone(images))
         return {
-            name: head(skips, bottom) if isinstance(head, BranchHead) else head(features[self.strides[name]])
+            name: head(images) if isinstance(head, SeparateHead) else head(features[self.strides[name]])
             for name, head in self.heads.items()
         }
 
@@ -94,8 +116,8 @@ def build_network(recipe: Recipe, heads: Heads, in_channels: int) -> Network:
                 f"its max_stride {recipe.max_stride}; choose one of these, or raise max_stride"
             )
     settings = recipe.backbone_settings
-    encoder = _ENCODERS[recipe.backbone](settings, in_channels)
-    decoder_to = partial(Decoder, encoder, kernel_size=settings.kernel_size, interpolate=settings.up_interpolate)
+    encoder = partial(_ENCODERS[recipe.backbone], settings, in_channels)
+    decoder_to = partial(Decoder, kernel_size=settings.kernel_size, interpolate=settings.up_interpolate)
     return Network(encoder, decoder_to, heads)
 
 
@@ -106,14 +128,16 @@ def initialise(network: Network, how: Literal["he", "xavier", "default"]) -> Non
     size spend their first steps on shrinking and take the layers below with them. On flies-pair crops, 300 steps, this
     gave a validation loss of 1.4e-3 where torch's own first weights gave 2.7e-3. Class maps, which count only where
     animals are and have no such answer, begin at full size. ``xavier`` and ``default`` are the
-    peer's two choices, ``default`` being torch's own. Of the backbone only what it leaves to us is drawn.
+    peer's two choices, ``default`` being torch's own. Of a backbone only what it leaves to us is drawn.
     """
     if how == "default":
         return
     small = [head for name, head in network.heads.items() if network.activations[name] is not torch.sigmoid]
     heads = {head if isinstance(head, nn.Conv2d) else head.last for head in small}
-    for module in (*network.backbone.to_draw(), *network.decoder.modules(), *network.heads.modules()):
-        if not isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+    drawn = {module for backbone in network.backbones for module in backbone.to_draw()}
+    kept = {module for backbone in network.backbones for module in backbone.modules()} - drawn
+    for module in network.modules():
+        if module in kept or not isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             continue
         if how == "xavier":
             nn.init.xavier_uniform_(module.weight)
@@ -126,12 +150,14 @@ def initialise(network: Network, how: Literal["he", "xavier", "default"]) -> Non
 
 
 def load_pretrained(network: Network, recipe: Recipe) -> None:
-    """Replace the first weights of the backbone's stages by those that ``pre_trained_weights`` names, if any.
+    """Replace the first weights of each backbone's stages by those that ``pre_trained_weights`` names, if any.
 
     Raises:
         InputError: they are not in the torch hub cache.
     """
     name = getattr(recipe.backbone_settings, "pre_trained_weights", None)
     if name is not None:
-        assert isinstance(network.backbone, StagedEncoder), "only these have weights by name"
-        load_into(network.backbone.stages, network.backbone.last, cached_weights(name))
+        weights = cached_weights(name)
+        for backbone in network.backbones:
+            assert isinstance(backbone, StagedEncoder), "only these have weights by name"
+            load_into(backbone.stages, backbone.last, weights)

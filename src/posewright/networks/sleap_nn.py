@@ -100,34 +100,30 @@ def is_peer(weights: Mapping[str, Tensor]) -> bool:
     return bool(weights) and all(name.startswith(_PREFIX) for name in weights)
 
 
-def own_names(weights: Mapping[str, Tensor], heads: Sequence[str], branches: Collection[str] = ()) -> dict[str, Tensor]:
+def own_names(weights: Mapping[str, Tensor], heads: Sequence[str], separate: Collection[str] = ()) -> dict[str, Tensor]:
     """Return a peer's weights under our names.
 
     Args:
         weights: of a peer's UNet model.
         heads: our names of its heads, in the order of its head config.
-        branches: those of them that have a decoder of their own here; it gets the weights of the peer's only one.
+        separate: those of them that have a decoder of their own here.
 
     Raises:
         InputError: the network is none that we know the names of.
     """
     stems = {name: name.removeprefix(_PREFIX).rpartition(".")[0] for name in weights}
     expanding = len({stem for stem in stems.values() if _EXPAND.match(stem)})
-    own = {name: _own_stem(stem, expanding, heads) for name, stem in stems.items()}
+    own = {name: _own_stem(stem, expanding, heads, separate) for name, stem in stems.items()}
     unknown = sorted(name for name, stem in own.items() if stem is None)
     if unknown:
         raise InputError(
             f"the weights of sleap-nn have names that are not known here, such as {unknown[0]!r}; only its UNet models "
             "can be started from"
         )
-    named = {f"{own[name]}.{name.rpartition('.')[2]}": value for name, value in weights.items()}
-    for head in branches:
-        named |= {f"heads.{head}.{name}": value for name, value in named.items() if name.startswith("decoder.")}
-        named |= {f"heads.{head}.last.{leaf}": named.pop(f"heads.{head}.{leaf}") for leaf in ("weight", "bias")}
-    return named
+    return {f"{own[name]}.{name.rpartition('.')[2]}": value for name, value in weights.items()}
 
 
-def _own_stem(stem: str, expanding: int, heads: Sequence[str]) -> str | None:
+def _own_stem(stem: str, expanding: int, heads: Sequence[str], separate: Collection[str]) -> str | None:
     for pattern, named in _UNET:
         found = re.fullmatch(pattern, stem)
         if found:
@@ -137,7 +133,8 @@ def _own_stem(stem: str, expanding: int, heads: Sequence[str]) -> str | None:
     head = _HEAD.fullmatch(stem)
     if head is None or int(head[1]) >= len(heads):
         return None
-    own = f"heads.{heads[int(head[1])]}"
+    name = heads[int(head[1])]
+    own = f"heads.{name}.last" if name in separate else f"heads.{name}"
     if head[2] is not None:
         return f"{own}.layers.{2 * int(head[2])}"
     return f"{own}.last" if head[3] == "ClassVectorsHead" else own

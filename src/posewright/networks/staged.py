@@ -8,13 +8,13 @@ from torch import Tensor, nn
 
 from posewright.config.model import ConvNeXt, SwinT
 from posewright.networks.imagenet import ImageNetNormalisation
-from posewright.networks.levels import Level
+from posewright.networks.levels import Backbone, Level
 from posewright.networks.unet import convolutions
 
 _SKIPS = (0, 2, 4, 6)  #: the stem and the layers that halve the resolution; the stages of blocks stand between them
 
 
-class StagedEncoder(nn.Module):
+class StagedEncoder(Backbone):
     """Stem, blocks, halving, blocks, … as torchvision's ConvNeXt and Swin have them.
 
     The skips leave before the blocks of their resolution, and the last blocks are pooled once more (peer: 3.2), so the

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from torch import Tensor, nn
 
 from posewright.config.model import UNet
-from posewright.networks.levels import Level
+from posewright.networks.levels import Backbone, Level
 
 
 def convolutions(inputs: int, outputs: int, count: int, kernel_size: int) -> nn.Sequential:
@@ -30,7 +30,7 @@ def unet_encoder(settings: UNet, in_channels: int) -> UNetEncoder:
     )
 
 
-class UNetEncoder(nn.Module):
+class UNetEncoder(Backbone):
     """Blocks of convolutions at strides 1, 2, …, then a bottom at ``max_stride``.
 
     Args:

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from posewright.config.recipe import Recipe, StartParts
 from posewright.errors import InputError
 from posewright.first_weights import checkpoint_of, promised_digest
-from posewright.networks.branch_head import BranchHead
 from posewright.networks.network import Network
 from posewright.networks.sleap_nn import is_peer, own_names, read_checkpoint
 from posewright.networks.weights import read_weights
 
-_MODULES: dict[StartParts, tuple[str, ...]] = {
-    "whole": ("backbone.", "decoder.", "heads."),
-    "backbone": ("backbone.", "decoder."),
-    "head": ("heads.",),
-}
-
-_FROZEN = {"none": (), "encoder": ("backbone",), "backbone": ("backbone", "decoder")}
+_OF_BACKBONE = re.compile(r"(heads\.\w+\.)?(backbone|decoder)\.")  #: how the names of weights below heads begin
 
 
 def load_first_weights(network: Network, recipe: Recipe) -> None:
@@ -35,9 +29,9 @@ def load_first_weights(network: Network, recipe: Recipe) -> None:
         checkpoint = checkpoint_of(path)
         weights = _read(checkpoint, key)
         if is_peer(weights):
-            branches = [name for name, head in network.heads.items() if isinstance(head, BranchHead)]
-            weights = own_names(weights, list(network.heads), branches)
-        wanted = {name: value for name, value in network.state_dict().items() if name.startswith(_MODULES[parts])}
+            weights = own_names(weights, list(network.heads), network.separate_heads)
+        weights = _for_separate_heads(weights, network.separate_heads)
+        wanted = {name: value for name, value in network.state_dict().items() if _belongs(name, parts)}
         faults = _differences(wanted, weights)
         if faults:
             raise InputError(
@@ -52,8 +46,24 @@ def freeze(network: Network, recipe: Recipe) -> None:
 
     Lightning brings each module back to the mode that it had, so they rest for the whole training.
     """
-    for name in _FROZEN[recipe.posewright.freeze]:
-        network.get_submodule(name).requires_grad_(False).eval()
+    resting: dict[str, list[nn.Module]] = {
+        "none": [],
+        "encoder": [*network.backbones],
+        "backbone": [*network.backbones, *network.decoders],
+    }
+    for module in resting[recipe.posewright.freeze]:
+        module.requires_grad_(False).eval()
+
+
+def _belongs(name: str, parts: StartParts) -> bool:
+    """Return whether weights of that name are among the parts taken over."""
+    return parts == "whole" or (parts == "backbone") == bool(_OF_BACKBONE.match(name))
+
+
+def _for_separate_heads(weights: Mapping[str, Tensor], separate: Iterable[str]) -> dict[str, Tensor]:
+    """Add the only backbone and decoder of other models once more for each head that has some of its own here."""
+    shared = {name: value for name, value in weights.items() if name.startswith(("backbone.", "decoder."))}
+    return {f"heads.{head}.{name}": value for head in separate for name, value in shared.items()} | dict(weights)
 
 
 def _read(checkpoint: Path, key: str) -> dict[str, Tensor]:
