@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,10 +84,13 @@ def make_folder(tmp_path: Path) -> MakeFolder:
         units: Mapping[tuple[int, int], str] | None = None,
         complete: bool = True,
         corrected: Mapping[tuple[int, int], Any] | None = None,
+        predicted_tracks: Sequence[str | None] | None = None,
         **facts: Any,
     ) -> Path:
         out = tmp_path / "evaluation" / method / f"fold{fold}_seed{seed}" / "val"
-        evaluation = evaluate_poses(truth, poses, units=units, complete=complete, corrected=corrected)
+        evaluation = evaluate_poses(
+            truth, poses, units=units, predicted_tracks=predicted_tracks, complete=complete, corrected=corrected
+        )
         split = {"unit": unit, "frames": {"train": 100, "val": len(truth.frames), "test": 0}}
         record = {"side": "val", "label_source": "human", "test_digest": f"digest{fold}", "split": split}
         write_run(

@@ -52,7 +52,27 @@ def two(make_truth: Any, make_poses: Any, make_folder: Any) -> Any:
 
 
 def test_the_config_knows_every_metric_that_may_decide() -> None:
-    assert {metric.name for metric in metrics_reported("pck_5px")} == {"pck_5px", *OTHER_METRICS}
+    deciding = {metric.name for metric in metrics_reported("pck_5px") if not metric.of_names}
+    assert deciding == {"pck_5px", *OTHER_METRICS}
+
+
+def test_names_are_compared_between_methods_that_name_animals(
+    make_truth: Any, make_poses: Any, make_folder: Any, compare: Any
+) -> None:
+    truth = make_truth(n_videos=8, n_frames=5)
+    right = [name for frame in truth.frames for name in frame.tracks]
+    wrong = [*right[:-8], *reversed(right[-8:])]
+    folders = [
+        make_folder(name, truth, make_poses(truth, jitter_px=1.0), predicted_tracks=names)
+        for name, names in (("right", right), ("wrong", wrong), ("nameless", None))
+    ]
+    _, _, out = compare(folders)
+    pairs, methods = (pd.read_parquet(out / f"{name}.parquet") for name in ("pairs", "methods"))
+    own = methods[(methods["metric"] == "identity_accuracy") & (methods["stratum"] == "all")].set_index("method")
+    assert set(own.index) == {"right", "wrong"}
+    assert own["estimate"]["right"] == 1.0 > own["estimate"]["wrong"]
+    names = pairs[(pairs["metric"] == "identity_accuracy") & (pairs["stratum"] == "all")]
+    assert names[["method_a", "method_b"]].to_numpy().tolist() == [["right", "wrong"]]
 
 
 def test_better_and_worse(two: Any, compare: Any) -> None:

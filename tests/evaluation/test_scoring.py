@@ -113,6 +113,9 @@ def test_identity_is_that_of_the_names(make_truth: Any, make_poses: Any) -> None
     metrics = evaluate_poses(truth, poses, predicted_tracks=names).metrics
     assert metrics["identity"] == {"accuracy": pytest.approx(10 / 12), "denominator": 12}
     assert evaluate_poses(truth, poses).metrics["identity"] == {"accuracy": None, "denominator": 0}
+    numbers = [f"track_{row}" for row in range(len(names))]
+    nobody = evaluate_poses(truth, poses, predicted_tracks=numbers).metrics["identity"]
+    assert nobody == {"accuracy": None, "denominator": 0}
 
 
 def test_no_predictions_at_all(make_truth: Any, make_poses: Any) -> None:

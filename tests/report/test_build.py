@@ -100,6 +100,20 @@ def test_one_method_one_video_no_videos(tmp_path: Path) -> None:
     assert "One method alone has no pairs." in html
 
 
+def test_methods_that_name_animals_are_told_how_often_rightly(tmp_path: Path) -> None:
+    made = make_results(tmp_path, methods=["topdown", "multi_class_topdown"], seeds=[0], n_videos=2, frames_each=3)
+    html = _build(made, tmp_path / "index.html")
+    assert "Own name<" in html
+    folder = made.results / "evaluation" / "multi_class_topdown" / "fold0_seed0" / "val"
+    identity = read_json(folder / "metrics.json")["identity"]
+    told = re.escape(value_of("identity_accuracy", identity["accuracy"]))
+    assert re.search(rf"{told}<small>[^<]*of {identity['denominator']}</small>", html)
+
+
+def test_no_names_are_told_where_no_method_gives_any(page: Path) -> None:
+    assert "Own name<" not in _text(page)
+
+
 def test_all_videos_predicted_is_said(tmp_path: Path, small: Made) -> None:
     status = tmp_path / "status.tsv"
     lines = small.status.read_text(encoding="utf-8").splitlines()

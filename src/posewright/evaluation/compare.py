@@ -169,10 +169,15 @@ def _finding(contest: Contest, a: str, b: str) -> PairFinding:
     )
 
 
-def _reported(contest: Contest) -> list[tuple[Metric, str]]:
-    """Metrics and strata with rows; what incomplete labels would spoil is left out (rule 8)."""
+def _reported(contest: Contest, *methods: str) -> list[tuple[Metric, str]]:
+    """Metrics and strata with rows; what incomplete labels would spoil is left out (rule 8), as are unknown names."""
     complete = all(run.metrics.get("complete", True) for run in contest.all_runs)
-    metrics = [m for m in metrics_reported(contest.question.metric.name) if complete or not m.false_positives]
+    named = all(run.metrics["identity"]["denominator"] for method in methods for run in contest.runs[method])
+    metrics = [
+        metric
+        for metric in metrics_reported(contest.question.metric.name)
+        if (complete or not metric.false_positives) and (named or not metric.of_names)
+    ]
     first, strata = metrics[0], _strata(contest)
     return [(metric, "all") for metric in metrics] + [
         (metric, stratum) for metric in metrics if metric is first or metric.in_strata for stratum in strata
@@ -191,7 +196,7 @@ def _strata(contest: Contest) -> list[str]:
 def _method_rows(contest: Contest) -> pd.DataFrame:
     rows = []
     for method, runs in contest.runs.items():
-        for metric, stratum in _reported(contest):
+        for metric, stratum in _reported(contest, method):
             table = paired.method_table(runs, metric, stratum)
             units = paired.n_units(table)
             estimate = paired.estimate(table, contest.test_over_train)
@@ -207,7 +212,7 @@ def _pair_rows(contest: Contest, findings: Sequence[PairFinding], words: Sequenc
     for finding, word in zip(findings, words, strict=True):
         a, b = finding.method_a, finding.method_b
         p = float("nan") if np.isnan(finding.p_adjusted) else finding.difference.p_value()
-        for metric, stratum in _reported(contest):
+        for metric, stratum in _reported(contest, a, b):
             judged = metric.name == contest.question.metric.name and stratum == "all"
             table = paired.pair_tables(contest.runs[a], contest.runs[b], metric, stratum).difference
             units = paired.n_units(table)

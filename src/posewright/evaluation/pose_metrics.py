@@ -93,8 +93,13 @@ def visibility(outcomes: NodeOutcomes) -> dict[str, Any]:
 
 
 def identity(true_tracks: Sequence[str | None], predicted_tracks: Sequence[str | None]) -> dict[str, Any]:
-    """Of the matched pairs where both sides carry a name, the part where it is the same name."""
+    """Of the matched pairs where both sides carry a name, the part where it is the same name.
+
+    Where no predicted name is one of the truth's, as with the numbers of a tracker, nothing is counted.
+    """
     named = [(a, b) for a, b in zip(true_tracks, predicted_tracks, strict=True) if a is not None and b is not None]
+    if not {a for a, _ in named} & {b for _, b in named}:
+        named = []
     return {"accuracy": ratio(sum(a == b for a, b in named), len(named)), "denominator": len(named)}
 
 

@@ -33,6 +33,7 @@ class Metric:
         found_by_both: between methods, count only nodes that both found (rule 7: survivorship).
         false_positives: spoilt by animals nobody labelled (rule 8: incomplete labels).
         in_strata: shown in every stratum too, as the primary metric always is.
+        of_names: told only of methods that name animals.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Metric:
     found_by_both: bool = False
     false_positives: bool = False
     in_strata: bool = False
+    of_names: bool = False
 
     def told(self, value: float) -> str:
         """Return a value in words."""
@@ -79,6 +81,11 @@ def _of_truth(instances: pd.DataFrame) -> pd.DataFrame:
 def _extra_per_animal(instances: pd.DataFrame) -> float:
     n_true = len(_of_truth(instances))
     return (len(instances) - n_true) / n_true if n_true else float("nan")
+
+
+def _own_names(instances: pd.DataFrame) -> float:
+    named = instances[instances["true_track"].notna() & instances["predicted_track"].notna()]
+    return _mean(named["true_track"] == named["predicted_track"])
 
 
 _ERROR_WORDS = {
@@ -173,6 +180,16 @@ _FIXED = (
         _extra_per_animal,
         false_positives=True,
     ),
+    Metric(
+        "identity_accuracy",
+        "instances",
+        True,
+        "share",
+        "gives {value} of the animals that it found their own name",
+        _own_names,
+        in_strata=True,
+        of_names=True,
+    ),
     *(_class_share(name, words) for name, words in _ERROR_WORDS.items()),
 )
 
@@ -185,7 +202,7 @@ def metric_named(name: str) -> Metric:
     for metric in _FIXED:
         if metric.name == name:
             return metric
-    known = ["pck_5px", *(metric.name for metric in _FIXED)]
+    known = ["pck_5px", *(metric.name for metric in _FIXED if not metric.of_names)]
     raise InputError(f"Unknown metric compare.primary: {name!r}; {nearest(name, known)} (pck takes any whole px)")
 
 

@@ -63,6 +63,7 @@ _MEASURES = (
     _Measure("oks_map", ("oks", "map"), "labelled animals", "OKS mAP"),
     _Measure("hallucinated", ("visibility", "hallucinated"), "body parts without truth", "Invented"),
 )
+_NAMES = _Measure("identity_accuracy", ("identity", "accuracy"), "animals found, both named")  #: where any are named
 
 
 def primary_metric(results: Results) -> str:
@@ -133,7 +134,9 @@ def methods_section(context: Context) -> Section:
         blocks.append(Text("No method has been evaluated yet.", "warn"))
         return Section("methods", "Methods", "Methods", blocks)
     primary = primary_metric(results)
-    measures = [_primary_measure(primary), *(item for item in _MEASURES if item.metric != primary)]
+    named = any(entry(evaluation.metrics, _NAMES.path)[1] for evaluation in results.evaluations)
+    shown = [*_MEASURES, _NAMES] if named else _MEASURES
+    measures = [_primary_measure(primary), *(item for item in shown if item.metric != primary)]
     confidence = finite(results.summary.get("confidence"))
     words = f"{100 * confidence:g} % interval" if confidence else "interval"
     blocks.append(

@@ -20,6 +20,7 @@ _NAMES = {
     "mean_distance_capped_px": "mean error, misses capped (px)",
     "oks": "mean OKS",
     "recall": "animals found",
+    "identity_accuracy": "own name",
     "extra_per_animal": "extra animals per true one",
 }
 _VERDICTS: dict[str, tuple[str, Tone]] = {
