@@ -135,6 +135,22 @@ def test_the_ends_of_the_body_come_from_the_first_video_with_animals(tmp_path: P
     assert lengths["mean_a"]["length"] == pytest.approx(40, rel=1e-5)
 
 
+def test_the_ends_of_the_body_are_usual_nodes_of_its_axis(tmp_path: Path) -> None:
+    fly = Skeleton(("wingL", "head", "abdomen", "wingR", "sting"), symmetries=((0, 3),))
+
+    def flies(frame: int) -> np.ndarray:
+        one = np.array([[-30.0, 0.0], [0.0, -20.0], [0.0, 20.0], [30.0, 0.0], [0.0, 50.0]])
+        if frame % 4:
+            one[4] = np.nan  # far out, but seen in a quarter of the frames only
+        return np.stack([one, one + 100.0])
+
+    for release in ("fast", "slow"):
+        publish(tmp_path / release / "v", flies, 12, skeleton=fly)
+    releases = [tmp_path / "fast", tmp_path / "slow"]
+    compare_behaviour(rows=[VideoRow("v", "v.mp4")], releases=releases, settings=AS_USUAL, out=tmp_path / "out")
+    assert read_json(tmp_path / "out" / "summary.json")["body_ends"] == ["head", "abdomen"]
+
+
 def test_animals_of_one_node_have_no_length_and_nobody_knows_when_they_touch(tmp_path: Path) -> None:
     spot = Skeleton(("spot",), ())
     for release in ("fast", "slow"):

@@ -92,6 +92,7 @@ class BehaviourConfig(Section):
     """Simple measures of behaviour, to see whether conclusions depend on which release predicted the videos."""
 
     body_ends: Annotated[tuple[str, str], Field(strict=False)] | None = None
-    """Two nodes whose distance is the body length; null: the two that are farthest apart in the poses."""
+    """Two nodes whose distance is the body length; null: the two that are farthest apart in the poses, of the nodes
+    without a mirror image where there are two or more."""
     contact_body_lengths: Annotated[float, Field(gt=0.0)] = 0.05
     """Animals are in contact where a node of each is nearer than that to the other, in body lengths."""

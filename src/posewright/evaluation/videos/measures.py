@@ -19,6 +19,7 @@ from posewright.evaluation.videos.stretches import Float, Stretch
 from posewright.prediction.poses import POSES_NAME, pose_chunks, read_skeleton
 
 _SAMPLE_ROWS = 65536
+_USUAL = 0.5  #: share of the poses in which an end of the body is known
 
 
 @dataclass(frozen=True)
@@ -115,18 +116,25 @@ def chosen_ends(nodes: tuple[str, ...], chosen: tuple[str, str]) -> tuple[str, s
 
 
 def farthest_ends(folder: Path, nodes: tuple[str, ...]) -> tuple[str, str] | None:
-    """Return the nodes with the largest median distance in the first poses of a video; None where these do not tell."""
+    """Return the ends of the body by the first poses of a video; None where these do not tell.
+
+    They are the nodes with the largest median distance, of those that are known in half of the poses or more. Where two
+    or more of these have no mirror image, the ends are among them: the body's axis, and no leg or wing.
+    """
     chunk = next(pose_chunks(folder / POSES_NAME, _SAMPLE_ROWS), None)
-    if chunk is None:
+    if chunk is None or not len(chunk["points"]):
         return None
-    known = read_skeleton(folder / POSES_NAME).nodes
+    skeleton = read_skeleton(folder / POSES_NAME)
     points = np.asarray(chunk["points"], np.float64)
+    known = (~np.isnan(points[..., 0])).mean(axis=0)
+    usual = [node for node in nodes if known[skeleton.index(node)] >= _USUAL]
+    mirrored = {skeleton.nodes[end] for pair in skeleton.symmetries for end in pair}
+    axis = [node for node in usual if node not in mirrored]
     lengths: dict[tuple[str, str], float] = {}
-    for a, b in combinations(nodes, 2):
-        distances = np.linalg.norm(points[:, known.index(a)] - points[:, known.index(b)], axis=-1)
-        distances = distances[~np.isnan(distances)]
-        if len(distances):
-            lengths[a, b] = float(np.median(distances))
+    for a, b in combinations(axis if len(axis) > 1 else usual, 2):
+        distances = np.linalg.norm(points[:, skeleton.index(a)] - points[:, skeleton.index(b)], axis=-1)
+        if not np.isnan(distances).all():
+            lengths[a, b] = float(np.nanmedian(distances))
     return max(lengths, key=lambda pair: lengths[pair], default=None)
 
 
