@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from posewright.evaluation import verdicts
 from posewright.evaluation.budget import models_digest, read_budget
 from posewright.evaluation.conditions import mean_budget
 from posewright.evaluation.ledger import append_test_evaluation, configurations_scored, first_question
@@ -29,6 +30,13 @@ def test_top_down_counts_both_networks(tmp_path: Path) -> None:
         "parameters": 30,
         "converged": True,
     }
+
+
+def test_two_networks_in_equal_time_are_no_more_tries_than_one(tmp_path: Path) -> None:
+    half = [_model(tmp_path / name, seconds=150.0, stopped_by="minutes") for name in ("a", "b")]
+    whole = _model(tmp_path / "c", seconds=300.0, stopped_by="minutes")
+    assert verdicts.budget_obstacle(read_budget(half), read_budget([whole])) is None
+    assert verdicts.budget_obstacle(read_budget(half, trials=2), read_budget([whole])) == "budgets differ"
 
 
 def test_device_seconds_are_those_of_every_device(tmp_path: Path) -> None:

@@ -37,8 +37,8 @@ class MethodConfig(Section):
     """Instead of recipes: a declared release, as it was frozen; so an old one is compared with models of today."""
     trained_on: Texts | None = None
     """Label files such models were trained on, to find scored frames among them; `[]`: none of these; null: unknown."""
-    trials: Count | None = None
-    """How many configurations were tried for this method, this one included; null: one for each of its networks."""
+    trials: Count = 1
+    """How many configurations of this method were tried, this one included. Networks tuned together count once."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -14,12 +14,11 @@ PLATEAU = "plateau"  #: the one ending of a training that means it had converged
 VAL_LOSS = "val_loss"  #: what chooses weights where nothing else is asked for, or nothing else can decide
 
 
-def read_budget(models: Sequence[Path], trials: int | None = None) -> dict[str, Any]:
+def read_budget(models: Sequence[Path], trials: int = 1) -> dict[str, Any]:
     """Return the sum over all networks of a method; None for what a folder does not tell.
 
-    ``trials`` is how many configurations the user says were tried for the method, this one included; else it is what
-    the folders tell, one for each. ``seconds`` are device-seconds: those of every device of a training. ``scales`` are
-    the networks' input scales. Top-down counts both networks.
+    ``trials`` is how many configurations of the method were tried, this one included. ``seconds`` are device-seconds:
+    those of every device of a training. ``scales`` are the networks' input scales. Top-down counts both networks.
     ``chosen_by`` tells for each network what chose its weights among the epochs: ``val_loss``, a metric of the whole
     method, or None where it is not known.
     ``converged`` is true if every training ended by its plateau rule, false if one was ended by a cap, None if one does
@@ -31,9 +30,7 @@ def read_budget(models: Sequence[Path], trials: int | None = None) -> dict[str, 
         "steps": _total(parts, "steps"),
         "seconds": _total(parts, "seconds"),
         "parameters": _total(parts, "parameters"),
-        "trials": trials
-        if trials is not None
-        else _total([{"trials": part.get("trials", 1)} for part in parts], "trials"),
+        "trials": trials,
         "scales": [read_card(folder).get("preprocess", {}).get("scale") for folder in models],
         "stopped_by": stops,
         "chosen_by": [_chosen_by(part) for part in parts],

@@ -121,7 +121,7 @@ def evaluate_method(
         if estimator is not None and options.get("oracle", side == "val")
         else None,
         "split": held.split_facts(),
-        "budget": read_budget(models, options.get("trials")),
+        "budget": read_budget(models, options.get("trials", 1)),
         "throughput": None if estimator is None else _throughput(estimator, frames, held.keys[:_TIMED_FRAMES], batch),
     }
     write_predictions(out / "predictions.slp", truth.skeleton, truth.videos, held.keys, poses, read.names)
