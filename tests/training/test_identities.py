@@ -70,7 +70,7 @@ def trained(data: Path, model_type: str, steps: int, out: Path) -> Path:
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("stages", "least"),
-    [({"multi_class_bottomup": 1500}, 0.9), ({"centroid": 1000, "multi_class_topdown": 2000}, 0.75)],
+    [({"multi_class_bottomup": 2500}, 0.9), ({"centroid": 1000, "multi_class_topdown": 2000}, 0.75)],
 )
 def test_marked_animals_are_told_apart(data: Path, tmp_path: Path, stages: dict[str, int], least: float) -> None:
     models = [trained(data, model_type, steps, tmp_path) for model_type, steps in stages.items()]
