@@ -136,7 +136,7 @@ def test_the_ends_of_the_body_come_from_the_first_video_with_animals(tmp_path: P
 
 
 def test_the_ends_of_the_body_are_usual_nodes_of_its_axis(tmp_path: Path) -> None:
-    fly = Skeleton(("wingL", "head", "abdomen", "wingR", "sting"), symmetries=((0, 3),))
+    fly = Skeleton(("wingL", "head", "abdomen", "wingR", "tip"), symmetries=((0, 3),))
 
     def flies(frame: int) -> np.ndarray:
         one = np.array([[-30.0, 0.0], [0.0, -20.0], [0.0, 20.0], [30.0, 0.0], [0.0, 50.0]])
