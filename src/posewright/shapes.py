@@ -36,8 +36,8 @@ class Size:
 class HeadSpec:
     """One output of a network, a map: its name, channels, and stride in input pixels per cell.
 
-    ``activation`` is what prediction applies; a loss gets the numbers before it. A ``separate`` head has
-    a backbone and a decoder of its own and shares nothing with the others.
+    ``activation`` is what prediction applies; a loss gets the numbers before it. A ``separate`` head has a backbone and
+    a decoder of its own and shares nothing with the others.
     """
 
     name: str

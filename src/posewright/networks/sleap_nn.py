@@ -106,7 +106,7 @@ def own_names(weights: Mapping[str, Tensor], heads: Sequence[str], separate: Col
     Args:
         weights: of a peer's UNet model.
         heads: our names of its heads, in the order of its head config.
-        separate: those of them that have a decoder of their own here.
+        separate: those of them that have a network of their own here.
 
     Raises:
         InputError: the network is none that we know the names of.
