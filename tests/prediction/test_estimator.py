@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -42,6 +44,24 @@ METHODS = {
 }
 OPTIONS = DecodeOptions(peak_threshold=0.15)
 GRID = ((0.1, 0.0), (0.3, 0.0), (0.2, 0.35))
+
+DROPPED_ELSEWHERE = """
+import signal, sys, threading
+from pathlib import Path
+
+import numpy as np
+
+from posewright.prediction.estimator import load_estimator
+from posewright.shapes import DecodeOptions
+
+held = [load_estimator([Path(sys.argv[1])], DecodeOptions(), "openvino")]
+held[0].predict(np.zeros((1, 64, 64, 1), np.uint8))
+thread = threading.Thread(target=held.clear)
+thread.start()
+thread.join()
+signal.signal(signal.SIGTERM, lambda number, frame: print("heard"))
+signal.raise_signal(signal.SIGTERM)
+"""
 
 methods = pytest.mark.parametrize("method", list(METHODS))
 
@@ -269,3 +289,9 @@ def test_weights_that_are_not_those_of_the_card_are_refused(models: Mapping[str,
     torch.save(state, copy / "best.ckpt")
     with pytest.raises(InputError, match=r"not those that model\.json beside it names"):
         load_estimator([copy], OPTIONS, "torch")
+
+
+def test_a_signal_is_heard_after_another_thread_dropped_the_estimator(models: Mapping[str, Path]) -> None:
+    words = [sys.executable, "-X", "faulthandler", "-c", DROPPED_ELSEWHERE, str(models["single_instance"])]
+    run = subprocess.run(words, capture_output=True, text=True)
+    assert (run.returncode, run.stdout) == (0, "heard\n"), run.stderr

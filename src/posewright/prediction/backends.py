@@ -7,6 +7,7 @@ Neither library is imported before it is used.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -80,9 +81,7 @@ class OpenVinoBackend:
     """The exported network in OpenVINO on the CPU, in full precision; compiled once for every input shape."""
 
     def __init__(self, folder: Path, plan: ModelPlan, threads: int | None) -> None:
-        import openvino
-
-        self._core = openvino.Core()
+        self._core = _openvino_core()
         self._model = self._core.read_model(folder / "model.xml")
         self._names = [head.name for head in plan.model_type.heads]
         self._settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
@@ -99,3 +98,15 @@ class OpenVinoBackend:
         compiled = self._compiled[images.shape]
         outputs = compiled(np.ascontiguousarray(images), share_outputs=True)
         return {name: outputs[index] for index, name in enumerate(self._names)}
+
+
+@cache
+def _openvino_core() -> Any:
+    """Return OpenVINO's core, the only one of this process and kept to its end.
+
+    OpenVINO gives the thread that first uses the CPU an alternate stack for signals, and frees it with its last core,
+    in whatever thread that is dropped. Freed by another thread, the next signal, even SIGTERM, is a segmentation fault.
+    """
+    import openvino
+
+    return openvino.Core()
