@@ -49,23 +49,25 @@ class Data:
     Attributes:
         frame_scale: scale of whole frames; centroids get half of it.
         crop_scale: scale of crops.
-        steps: optimiser steps of the models of whole frames and of crops; centroids get half as many.
+        steps: optimiser steps of the models of whole frames; centroids get half as many.
+        crop_steps: optimiser steps of the models of crops, each of which holds one animal to learn, not all of a frame.
         side_px: of an arena.
     """
 
     frame_scale: float
     crop_scale: float
     steps: int
+    crop_steps: int
     side_px: int | None = None
 
 
 DATA = {
-    "arena2": Data(1.0, 1.0, 2640, 128),
-    "arena3": Data(1.0, 1.0, 5280, 160),
-    "arena5": Data(1.0, 1.0, 5280, 208),
-    "arena5-dense": Data(1.0, 1.0, 5280, 160),
-    "flies-pair": Data(0.5, 0.5, 2400),
-    "flies-wide": Data(0.25, 0.5, 1800),
+    "arena2": Data(1.0, 1.0, 2640, 5280, 128),
+    "arena3": Data(1.0, 1.0, 5280, 15840, 160),
+    "arena5": Data(1.0, 1.0, 5280, 21120, 208),
+    "arena5-dense": Data(1.0, 1.0, 5280, 21120, 160),
+    "flies-pair": Data(0.5, 0.5, 2400, 4800),
+    "flies-wide": Data(0.25, 0.5, 1800, 3600),
 }
 
 
@@ -164,7 +166,7 @@ def recipe_of(name: str, model: str, precision: str) -> Recipe:
     whole = model in ("bottomup", "multi_class_bottomup")
     scale = data.frame_scale if whole else data.frame_scale / 2 if model == "centroid" else data.crop_scale
     value["data_config"]["preprocessing"] |= {"scale": scale, "min_crop_size": 32}
-    steps = data.steps // 2 if model == "centroid" else data.steps
+    steps = data.steps if whole else data.steps // 2 if model == "centroid" else data.crop_steps
     value["trainer_config"] |= {
         "train_steps_per_epoch": steps // 12,
         "max_epochs": 12,
