@@ -37,7 +37,8 @@ class HeadSpec:
     """One output of a network, a map: its name, channels, and stride in input pixels per cell.
 
     ``activation`` is what prediction applies; a loss gets the numbers before it. A ``separate`` head has a backbone and
-    a decoder of its own and shares nothing with the others.
+    a decoder of its own and shares nothing with the others; ``hidden`` are the units of its fully connected layers,
+    which each cell goes through by itself.
     """
 
     name: str
@@ -45,22 +46,10 @@ class HeadSpec:
     stride: int
     activation: Activation = "none"
     separate: bool = False
+    hidden: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True)
-class VectorHeadSpec:
-    """One output of a network, a vector: its name, length, and the units of each layer before it.
-
-    It reads the network's deepest level; ``activation`` as in `HeadSpec`.
-    """
-
-    name: str
-    channels: int
-    hidden: tuple[int, ...]
-    activation: Activation = "none"
-
-
-Heads = tuple[HeadSpec | VectorHeadSpec, ...]
+Heads = tuple[HeadSpec, ...]
 
 
 @dataclass(frozen=True)

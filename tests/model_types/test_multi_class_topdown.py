@@ -16,7 +16,7 @@ from posewright.model_types import from_json, from_recipe
 from posewright.model_types.centroid import Centroid
 from posewright.model_types.multi_class_topdown import MultiClassTopDown, cross_entropy
 from posewright.model_types.topdown import TopDown, told_apart
-from posewright.shapes import DecodeOptions, PoseBatch, Size, VectorHeadSpec
+from posewright.shapes import DecodeOptions, PoseBatch, Size
 
 from . import laws
 from .test_topdown import ANCHOR, CROP_PX, EXACT_PX, SIZE, animals, images_of, place_of
@@ -29,7 +29,7 @@ classes = pytest.mark.parametrize("n_classes", [2, 3, 5])
 def multi_class(
     n_classes: int, sigma: float = 1.5, stride: int = 2, skeleton: Skeleton = laws.SKELETON
 ) -> MultiClassTopDown:
-    return MultiClassTopDown(skeleton, NAMES[:n_classes], ANCHOR, stride, sigma)
+    return MultiClassTopDown(skeleton, NAMES[:n_classes], ANCHOR, stride, sigma, 2 * stride)
 
 
 def crops(stride: int, n_classes: int) -> tuple[PoseBatch, Size]:
@@ -72,17 +72,37 @@ def test_a_crop_of_unknown_class_trains_its_nodes_alone() -> None:
     unknown = model_type.encode(replace(poses, class_ids=np.full(12, -1)), size)
     np.testing.assert_array_equal(unknown["confmaps"], model_type.encode(poses, size)["confmaps"])
     assert not unknown["class_vectors"].any()
-    outputs = {"confmaps": unknown["confmaps"], "class_vectors": np.random.default_rng(0).normal(size=(12, 3))}
-    assert model_type.loss(outputs, unknown)["loss"] == 0
+    noise = np.random.default_rng(0).normal(size=unknown["class_vectors"].shape)
+    assert model_type.loss({"confmaps": unknown["confmaps"], "class_vectors": noise}, unknown)["loss"] == 0
 
 
-def test_the_cross_entropy_is_torchs_over_the_known_crops() -> None:
-    logits = torch.randn(6, 3) * 30
-    ids = torch.tensor([0, 2, -1, 1, 1, -1])
-    targets = torch.zeros(6, 3)
-    targets[ids >= 0, ids[ids >= 0]] = 1.0
-    expected = torch.nn.functional.cross_entropy(logits[ids >= 0], ids[ids >= 0])
+def test_the_cross_entropy_is_torchs_over_the_cells_of_known_animals() -> None:
+    logits = torch.randn(6, 3, 4, 5) * 30
+    ids = torch.randint(-1, 3, (6, 4, 5), generator=torch.Generator().manual_seed(0))
+    targets = (ids[:, None] == torch.arange(3)[:, None, None]).float()
+    expected = torch.nn.functional.cross_entropy(logits, ids, ignore_index=-1)
     torch.testing.assert_close(cross_entropy(logits, targets), expected)
+    doubled = cross_entropy(logits, targets, torch.tensor([2.0, 1, 1, 1, 1, 1])) - cross_entropy(logits, targets)
+    first = torch.nn.functional.cross_entropy(logits[:1], ids[:1], ignore_index=-1, reduction="sum") / (ids >= 0).sum()
+    torch.testing.assert_close(doubled, first)
+
+
+def test_who_it_is_is_asked_at_the_nodes_that_were_found() -> None:
+    poses, size = crops(2, 3)
+    model_type = multi_class(3)
+    maps = model_type.encode(poses, size)
+    vectors = maps["class_vectors"]
+    about = vectors.any(axis=1, keepdims=True)
+    other = np.where(about, vectors, np.roll(np.eye(3), 1, axis=1)[poses.class_ids][:, :, None, None])
+    found = model_type.decode({**maps, "class_vectors": other}, DecodeOptions())
+    np.testing.assert_array_equal(found.class_ids, poses.class_ids)
+    assert found.class_scores is not None
+    assert (found.class_scores == 1).all()
+    half = np.where(about, 0.6 * vectors + 0.4 * other[:, [1, 2, 0]], other)
+    np.testing.assert_allclose(model_type.decode({**maps, "class_vectors": half}, DecodeOptions()).class_scores, 0.6)
+    nothing = model_type.decode({**maps, "confmaps": np.zeros_like(maps["confmaps"])}, DecodeOptions())
+    assert nothing.class_probabilities is not None
+    np.testing.assert_allclose(nothing.class_probabilities, 1 / 3)
 
 
 def perfect(truth: PoseBatch, n_classes: int) -> TopDown:
@@ -143,8 +163,8 @@ def test_the_classes_are_shared_out_for_the_greatest_sum(n_rows: int, n_classes:
 
 def test_the_recipe_says_how_many_layers_there_are_and_how_wide() -> None:
     vectors = {"num_fc_layers": 3, "num_fc_units": 24, "classes": ["bob", "ann"]}
-    heads = {"multi_class_topdown": {"confmaps": {}, "class_vectors": vectors}}
+    heads = {"multi_class_topdown": {"confmaps": {"output_stride": 2}, "class_vectors": vectors}}
     recipe = load_recipe({"model_config": {"backbone_config": {"unet": {}}, "head_configs": heads}})
     head = from_recipe(recipe, laws.SKELETON, ["ann", "bob", "cid"]).heads[1]
-    assert isinstance(head, VectorHeadSpec)
     assert (head.name, head.channels, head.hidden) == ("class_vectors", 2, (24, 24, 24))
+    assert (head.stride, head.separate) == (4, True)

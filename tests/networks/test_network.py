@@ -10,9 +10,8 @@ import torch
 from posewright.config.recipe import Recipe, load_recipe
 from posewright.errors import InputError
 from posewright.networks.network import build_network, initialise
-from posewright.networks.vector_head import VectorHead
 from posewright.networks.weights import load_network, weights_digest
-from posewright.shapes import HeadSpec, VectorHeadSpec
+from posewright.shapes import HeadSpec
 
 HEADS = (HeadSpec("confmaps", 24, 2), HeadSpec("pafs", 46, 4))
 
@@ -43,38 +42,30 @@ def test_the_bottom_itself_can_be_read() -> None:
     assert len(network.decoder.blocks) == 0
 
 
-@pytest.mark.parametrize("size", [(1, 1), (2, 3), (5, 4), (6, 6), (9, 7)])
-def test_a_vector_head_asks_who_is_in_the_middle_third_of_its_crop(size: tuple[int, int]) -> None:
-    head, (height, width) = VectorHead(4, (8,), 3), size
-    features = torch.rand(2, 4, height, width)
-    other = features.clone()
-    inside = torch.zeros(size, dtype=torch.bool)
-    inside[height // 3 : -(height // 3) or None, width // 3 : -(width // 3) or None] = True
-    other[:, :, ~inside] = 9.0
-    torch.testing.assert_close(head(other), head(features))
-    other[:, :, inside] = 9.0
-    assert not torch.allclose(head(other), head(features))
-
-
-def test_a_vector_head_reads_the_bottom_and_prediction_adds_the_activations() -> None:
+def test_a_separate_head_has_all_to_itself_and_prediction_adds_the_activations() -> None:
     torch.manual_seed(0)
     heads = (
         HeadSpec("confmaps", 5, 2),
         HeadSpec("class_maps", 3, 4, "sigmoid"),
-        VectorHeadSpec("class_vectors", 3, (8, 6), "softmax"),
+        HeadSpec("class_vectors", 3, 4, "softmax", separate=True, hidden=(8, 6)),
     )
     network = build_network(recipe(), heads, 1)
     initialise(network, "he")
     for image in (torch.rand(2, 1, 32, 48), torch.rand(1, 1, 64, 64)):
         raw, read = network(image), network.predict(image)
-        assert raw["class_vectors"].shape == (len(image), 3)
+        assert raw["class_vectors"].shape == (len(image), 3, image.shape[2] // 4, image.shape[3] // 4)
         torch.testing.assert_close(read["confmaps"], raw["confmaps"])
         torch.testing.assert_close(read["class_maps"], torch.sigmoid(raw["class_maps"]))
         torch.testing.assert_close(read["class_vectors"], torch.softmax(raw["class_vectors"], dim=1))
-    head = network.heads["class_vectors"]
-    assert isinstance(head, VectorHead)
-    assert [module.in_features for module in head.modules() if isinstance(module, torch.nn.Linear)] == [81, 8, 6]
-    assert head.last.weight.std() < 0.02 < head.layers[0].weight.std(), "it begins undecided"
+    head = network.separate_heads["class_vectors"]
+    layers = [module for module in (*head.layers, head.last) if isinstance(module, torch.nn.Conv2d)]
+    assert [layer.kernel_size for layer in layers] == [(1, 1)] * 3, "cells do not look at one another"
+    assert [layer.in_channels for layer in layers] == [head.decoder.levels[-1].channels, 8, 6]
+    raw["class_vectors"].sum().backward()
+    touched = {name for name, weight in network.named_parameters() if weight.grad is not None and weight.grad.any()}
+    assert touched
+    assert all(name.startswith("heads.class_vectors.") for name in touched)
+    assert head.last.weight.std() > 0.1, "identities begin at full size"
 
 
 def test_the_parameters_are_as_many_as_the_peers() -> None:

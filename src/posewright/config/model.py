@@ -235,20 +235,20 @@ class ClassMaps(Section):
 
 
 class ClassVectors(Section):
-    """One probability per identity for each crop."""
+    """One probability per identity for each crop: the mean of those at its nodes."""
 
     classes: Names | None = None
     """Identities in order; null: the track names, sorted."""
     num_fc_layers: Count = 1
-    """Fully connected layers."""
+    """Fully connected layers, which each cell goes through by itself."""
     num_fc_units: Count = 64
     """Units per layer."""
     global_pool: bool = True
-    """Whether the deepest level is pooled before; only true is available."""
+    """Whether a crop has one vector, of all its nodes; only true is available."""
     output_stride: Stride = 1
-    """Always replaced by the backbone's `max_stride`."""
+    """Without effect, as with the peer, which takes the backbone's `max_stride`."""
     loss_weight: NotNegative | None = None
-    """Weight of the identities in the loss, scaled so that 1 suits: more, and nodes are learnt later; null: 1."""
+    """Weight of the identities in the loss that chooses the best checkpoint, scaled so that 1 suits; null: 1."""
 
 
 class ConfidenceMapHead(Section):

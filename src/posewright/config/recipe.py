@@ -172,6 +172,8 @@ class Recipe(Section):
             tree["posewright"]["identity_loss"] = "balanced"  # earlier trainings weighed it otherwise
         if self.model_type == "multi_class_bottomup":
             tree["posewright"]["class_maps"] = "separate"  # earlier ones had no backbone of their own
+        if self.model_type == "multi_class_topdown":
+            tree["posewright"]["class_vectors"] = "nodes"  # earlier ones asked the middle of the deepest level
         backbone = tree["model_config"]["backbone_config"]
         heads = tree["model_config"]["head_configs"]
         tree["model_config"]["backbone_config"] = {self.backbone: backbone[self.backbone]}

@@ -87,6 +87,7 @@ def from_recipe(recipe: Recipe, skeleton: Skeleton, tracks: Collection[str] = ()
             _node(skeleton, maps.anchor_part),
             maps.output_stride,
             maps.sigma,
+            min(2 * maps.output_stride, recipe.max_stride),
             (vectors.num_fc_units,) * vectors.num_fc_layers,
             _weight(maps.loss_weight),
             _weight(vectors.loss_weight),

@@ -7,29 +7,32 @@ from typing import Any, ClassVar
 
 import array_api_compat
 import numpy as np
+from numpy.typing import NDArray
 
+from posewright.codecs.class_maps import draw_class_maps, read_class_scores
 from posewright.codecs.confidence_maps import draw_confidence_maps
-from posewright.codecs.slots import to_slots
+from posewright.codecs.slots import class_slots, to_slots
 from posewright.config.trainer import HardKeypointMining
 from posewright.labels.skeleton import Skeleton
 from posewright.model_types.base import CropAnchor
 from posewright.model_types.losses import map_loss, total_loss
 from posewright.model_types.single_instance import read_single_instances
-from posewright.shapes import Array, DecodeOptions, Heads, HeadSpec, Maps, PoseBatch, Size, VectorHeadSpec
+from posewright.shapes import Array, DecodeOptions, Heads, HeadSpec, Maps, PoseBatch, Size
 
 _BALANCE = 0.003  #: of the classes' loss: with both weights 1, neither head takes the network from the other
 
 
 @dataclass(frozen=True)
 class MultiClassTopDown:
-    """Confidence maps of the animal in the middle of a crop, and a probability for each identity.
+    """Confidence maps of the animal in the middle of a crop, and probabilities of the identities at its nodes.
 
     Attributes:
         skeleton: the animal's skeleton.
         classes: the identities, by class id.
         anchor: node that crops are centred on; None for the mean of the visible nodes.
-        stride: input pixels per cell.
-        sigma_cells: standard deviation of the Gaussians, in cells.
+        stride: input pixels per cell of the confidence maps.
+        sigma_cells: standard deviation of the Gaussians, in their cells.
+        class_stride: input pixels per cell of the class vectors.
         hidden: units of each fully connected layer before the classes.
         loss_weight: factor of the confidence maps' loss.
         class_loss_weight: factor of the classes' loss, beside the constant one that makes 1 a good choice.
@@ -41,6 +44,7 @@ class MultiClassTopDown:
     anchor: int | None
     stride: int
     sigma_cells: float
+    class_stride: int
     hidden: tuple[int, ...] = (64,)
     loss_weight: float = 1.0
     class_loss_weight: float = 1.0
@@ -57,31 +61,36 @@ class MultiClassTopDown:
 
     @property
     def heads(self) -> Heads:
-        """One map a node, and one vector."""
+        """One map a node, and in each cell a vector of the classes.
+
+        The peer has one vector a crop, of the highest values of its deepest level anywhere in the crop, and so with
+        what other animals there say of themselves. Class vectors come from a network of their own, which is asked at
+        the animal's nodes only.
+        """
+        classes = len(self.classes)
         return (
             HeadSpec("confmaps", len(self.skeleton.nodes), self.stride),
-            VectorHeadSpec("class_vectors", len(self.classes), self.hidden, "softmax"),
+            HeadSpec("class_vectors", classes, self.class_stride, "softmax", separate=True, hidden=self.hidden),
         )
 
     def encode(self, poses: PoseBatch, size: Size) -> dict[str, Array]:
-        """Draw the nodes of each crop's own animal (one row a crop), and put a 1 at its class.
+        """Draw the nodes of each crop's own animal (one row a crop), and a 1 for its class in the cells about them.
 
-        The vector of an animal of unknown class is zero.
+        No cell counts of an animal of unknown class.
         """
-        xp = array_api_compat.array_namespace(poses.points)
-        device = array_api_compat.device(poses.points)
-        shape = (poses.n_frames, len(self.classes))
-        vectors = xp.zeros(shape, dtype=poses.points.dtype, device=device)
-        if poses.class_ids is not None:
-            known = poses.class_ids >= 0
-            vectors[poses.frame[known], poses.class_ids[known]] = 1.0
-        confmaps = draw_confidence_maps(to_slots(poses), size, self.stride, self.sigma_cells)
-        return {"confmaps": confmaps, "class_vectors": vectors}
+        slots = to_slots(poses)
+        sigma_cells = self.sigma_cells * self.stride / self.class_stride
+        return {
+            "confmaps": draw_confidence_maps(slots, size, self.stride, self.sigma_cells),
+            "class_vectors": draw_class_maps(
+                slots, class_slots(poses), len(self.classes), size, self.class_stride, sigma_cells
+            ),
+        }
 
     def loss(
         self, outputs: Maps, targets: Maps, weights: Array | None = None, mining: HardKeypointMining | None = None
     ) -> dict[str, Array]:
-        """Return the mean squared error of the maps and the cross-entropy of the crops whose class is known.
+        """Return the mean squared error of the maps and the cross-entropy of the cells whose class is known.
 
         The peer applies the cross-entropy to probabilities that went through a softmax already, which damps its
         gradients (interoperability page, 5.4); here it gets the numbers before the softmax.
@@ -95,13 +104,12 @@ class MultiClassTopDown:
     def decode(self, outputs: Maps, options: DecodeOptions) -> PoseBatch:
         """Return exactly one instance a crop, all nodes NaN where nothing was found: rows stay crops.
 
-        Each crop names its own best class here; top-down lets the crops of a frame share out the classes. The raw
-        score is the sum of the peak values; top-down replaces it by the centroid's.
+        The probabilities of a crop's classes are the mean of those at its nodes. Each crop names its own best class
+        here; top-down lets the crops of a frame share out the classes. The raw score is the sum of the peak values;
+        top-down replaces it by the centroid's.
         """
         points, scores = read_single_instances(outputs["confmaps"], self.stride, self.sigma_cells, options)
-        vectors = outputs["class_vectors"]
-        # a copy: a backend may write its next answer into the same memory
-        likeness = np.array(vectors if isinstance(vectors, np.ndarray) else vectors.detach().cpu().numpy(), np.float32)
+        likeness = self._likeness(outputs["class_vectors"], points)
         return PoseBatch(
             points=points,
             frame=np.arange(len(points)),
@@ -113,18 +121,32 @@ class MultiClassTopDown:
             class_probabilities=likeness,
         )
 
+    def _likeness(self, vectors: Array, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return probabilities ``[crop class]`` of ``points [crop node xy]``; all alike where nothing was found."""
+        crop, node = np.nonzero(~np.isnan(points[..., 0]))
+        likeness = np.zeros((len(points), len(self.classes)), np.float32)
+        np.add.at(likeness, crop, read_class_scores(vectors, self.class_stride, crop, points[crop, node]))
+        total = likeness.sum(axis=1, keepdims=True)
+        return np.where(total > 0, likeness / np.where(total > 0, total, 1), np.float32(1 / len(self.classes)))
+
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name."""
         return {**asdict(self), "skeleton": self.skeleton.to_json()}
 
 
 def cross_entropy(logits: Array, targets: Array, weights: Array | None = None) -> Array:
-    """Return the mean cross-entropy of ``logits [crop class]`` over the crops with a target; 0 if there are none."""
+    """Return the mean cross-entropy of ``logits [crop class ...]`` over the cells with a target; 0 if there are none.
+
+    Args:
+        logits: before the softmax.
+        targets: the same shape, 1 at the class of a cell or 0 everywhere.
+        weights: ``[crop]``, factors of the crops; None for 1.
+    """
     xp = array_api_compat.array_namespace(targets)
     logits = xp.astype(logits, targets.dtype)
     shifted = logits - xp.max(logits, axis=1, keepdims=True)
     log_probabilities = shifted - xp.log(xp.sum(xp.exp(shifted), axis=1, keepdims=True))
     each = -xp.sum(targets * log_probabilities, axis=1)
     if weights is not None:
-        each = each * weights
+        each = each * xp.reshape(weights, (-1, *(1 for _ in each.shape[1:])))
     return xp.sum(each) / xp.clip(xp.sum(targets), 1.0, None)

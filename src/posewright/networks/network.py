@@ -19,8 +19,7 @@ from posewright.networks.separate_head import SeparateHead
 from posewright.networks.staged import StagedEncoder
 from posewright.networks.swint import swin_encoder
 from posewright.networks.unet import unet_encoder
-from posewright.networks.vector_head import VectorHead
-from posewright.shapes import Heads, HeadSpec, VectorHeadSpec
+from posewright.shapes import Heads, HeadSpec
 
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "none": lambda output: output,
@@ -38,7 +37,7 @@ _ENCODERS: dict[str, Callable[[Any, int], Backbone]] = {
 
 
 class Network(nn.Module):
-    """Images ``[batch channel height width]`` in 0 to 1 to maps and vectors by head name.
+    """Images ``[batch channel height width]`` in 0 to 1 to maps by head name.
 
     Height and width must be multiples of ``max_stride``.
 
@@ -54,20 +53,18 @@ class Network(nn.Module):
         super().__init__()
         self.backbone = encoder()
         deepest = self.backbone.bottom
-        shared = [head.stride for head in heads if isinstance(head, HeadSpec) and not head.separate]
+        shared = [head.stride for head in heads if not head.separate]
         self.decoder = decoder_to(self.backbone, min(shared, default=deepest.stride))
         channels = {level.stride: level.channels for level in self.decoder.levels}
 
-        def built(head: HeadSpec | VectorHeadSpec) -> nn.Module:
-            if isinstance(head, VectorHeadSpec):
-                return VectorHead(deepest.channels, head.hidden, head.channels)
+        def built(head: HeadSpec) -> nn.Module:
             if head.separate:
                 backbone = encoder()
-                return SeparateHead(backbone, decoder_to(backbone, head.stride), head.channels)
+                return SeparateHead(backbone, decoder_to(backbone, head.stride), head.hidden, head.channels)
             return nn.Conv2d(channels[head.stride], head.channels, 1)
 
         self.heads = nn.ModuleDict({head.name: built(head) for head in heads})
-        self.strides = {head.name: head.stride if isinstance(head, HeadSpec) else deepest.stride for head in heads}
+        self.strides = {head.name: head.stride for head in heads}
         self.activations = {head.name: _ACTIVATIONS[head.activation] for head in heads}
         self.max_stride = deepest.stride
 
@@ -87,7 +84,7 @@ class Network(nn.Module):
         return [self.decoder, *(head.decoder for head in self.separate_heads.values())]
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Return by head name maps ``[batch channel height/stride width/stride]``, or vectors ``[batch channel]``.
+        """Return by head name maps ``[batch channel height/stride width/stride]``.
 
         These are the numbers that losses compare, before any activation.
         """
@@ -108,8 +105,7 @@ def build_network(recipe: Recipe, heads: Heads, in_channels: int) -> Network:
     Raises:
         InputError: a head's stride is no power of two up to the backbone's ``max_stride``.
     """
-    maps = [head for head in heads if isinstance(head, HeadSpec)]
-    for head in maps:
+    for head in heads:
         if head.stride > recipe.max_stride or head.stride.bit_count() != 1:
             raise InputError(
                 f"the head {head.name!r} has output_stride {head.stride}, but the backbone offers powers of two up to "
@@ -126,14 +122,14 @@ def initialise(network: Network, how: Literal["he", "xavier", "default"]) -> Non
 
     With ``he`` the heads begin near zero, which is the right answer for nearly every cell: heads that begin at full
     size spend their first steps on shrinking and take the layers below with them. On flies-pair crops, 300 steps, this
-    gave a validation loss of 1.4e-3 where torch's own first weights gave 2.7e-3. Class maps, which count only where
-    animals are and have no such answer, begin at full size. ``xavier`` and ``default`` are the
-    peer's two choices, ``default`` being torch's own. Of a backbone only what it leaves to us is drawn.
+    gave a validation loss of 1.4e-3 where torch's own first weights gave 2.7e-3. Identities, which count only where
+    animals are and have no such answer, begin at full size: from near zero those of crops were never learnt.
+    ``xavier`` and ``default`` are the peer's two choices, ``default`` being torch's own. Of a backbone only what it
+    leaves to us is drawn.
     """
     if how == "default":
         return
-    small = [head for name, head in network.heads.items() if network.activations[name] is not torch.sigmoid]
-    heads = {head if isinstance(head, nn.Conv2d) else head.last for head in small}
+    small = {head for name, head in network.heads.items() if network.activations[name] is _ACTIVATIONS["none"]}
     drawn = {module for backbone in network.backbones for module in backbone.to_draw()}
     kept = {module for backbone in network.backbones for module in backbone.modules()} - drawn
     for module in network.modules():
@@ -141,7 +137,7 @@ def initialise(network: Network, how: Literal["he", "xavier", "default"]) -> Non
             continue
         if how == "xavier":
             nn.init.xavier_uniform_(module.weight)
-        elif module in heads:
+        elif module in small:
             nn.init.normal_(module.weight, std=_HEAD_STD)
         else:
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
