@@ -87,6 +87,23 @@ def test_the_cross_entropy_is_torchs_over_the_cells_of_known_animals() -> None:
     torch.testing.assert_close(doubled, first)
 
 
+def test_all_animals_of_a_crop_claim_cells_and_the_first_alone_has_nodes() -> None:
+    poses, size = crops(2, 3)
+    model_type = multi_class(3)
+    alone = model_type.encode(poses, size)
+    other = model_type.encode(replace(poses, points=poses.points + 5, class_ids=(poses.class_ids + 1) % 3), size)
+    both = poses.rows(np.repeat(np.arange(12), 2))
+    both.points[1::2] += 5
+    both.class_ids[1::2] = (both.class_ids[1::2] + 1) % 3
+    found = model_type.encode(both, size)
+    np.testing.assert_array_equal(found["confmaps"], alone["confmaps"])
+    claimed = alone["class_vectors"] + other["class_vectors"]
+    undisputed = claimed.sum(axis=1) == 1
+    assert 0.1 < undisputed.sum() / claimed.any(axis=1).sum() < 1
+    mostly = found["class_vectors"].swapaxes(0, 1)[:, undisputed] > 0.5
+    np.testing.assert_array_equal(mostly, claimed.swapaxes(0, 1)[:, undisputed] == 1)
+
+
 def test_who_it_is_is_asked_at_the_nodes_that_were_found() -> None:
     poses, size = crops(2, 3)
     model_type = multi_class(3)

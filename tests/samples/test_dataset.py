@@ -155,7 +155,17 @@ def test_each_row_carries_the_class_of_its_track(blobs: tuple[LabelSet, FrameSto
     crops = CropSources(named, store, Preprocess(1, 1.0, 16, 48), 0, 1.0, ("ann", "bob"))
     _, poses = augmented(Batches(crops, None, 0)[0, (5, 4, 2)])
     assert poses.class_ids is not None
-    assert poses.class_ids.tolist() == [1, -1, 0]
+    assert poses.class_ids.tolist() == [1, -1, -1, 1, 0, -1], "the others that a crop shows follow its own animal"
+    assert poses.frame.tolist() == [0, 0, 1, 1, 2, 2]
+    apart = replace(
+        named, frames=tuple(replace(f, points=f.points + np.array([0.0, 60.0])[:, None, None]) for f in frames)
+    )
+    _, poses = augmented(
+        Batches(CropSources(apart, store, Preprocess(1, 1.0, 16, 48), 0, 1.0, ("ann",)), None, 0)[0, (0,)]
+    )
+    assert len(poses) == 1, "those beyond it do not"
+    crops = CropSources(named, store, Preprocess(1, 1.0, 16, 48), 0, 1.0)
+    assert len(augmented(Batches(crops, None, 0)[0, (0,)])[1]) == 1, "nor any where nobody is told apart"
     _, poses = augmented(Batches(FrameSources(named, store, Preprocess(1, 1.0, 16)), None, 0)[0, (0,)])
     assert poses.class_ids is not None
     assert poses.class_ids.tolist() == [-1, -1], "a type without classes knows none"

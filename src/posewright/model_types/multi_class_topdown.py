@@ -64,8 +64,10 @@ class MultiClassTopDown:
         """One map a node, and in each cell a vector of the classes.
 
         The peer has one vector a crop, of the highest values of its deepest level anywhere in the crop, and so with
-        what other animals there say of themselves. Class vectors come from a network of their own, which is asked at
-        the animal's nodes only.
+        what other animals there say of themselves. Class vectors come from a network of their own, which learns all
+        animals that a crop shows and is asked at the nodes of the one in its middle. Of five animals of synthetic
+        frames (`bench/identities.py`, arena5) XXX % so got their own name; 94 % where only the one in the middle was
+        learnt, and by one vector a crop.
         """
         classes = len(self.classes)
         return (
@@ -74,14 +76,14 @@ class MultiClassTopDown:
         )
 
     def encode(self, poses: PoseBatch, size: Size) -> dict[str, Array]:
-        """Draw the nodes of each crop's own animal (one row a crop), and a 1 for its class in the cells about them.
+        """Draw the nodes of each crop's own animal, its first row, and the share of all its rows in the class vectors.
 
         No cell counts of an animal of unknown class.
         """
         slots = to_slots(poses)
         sigma_cells = self.sigma_cells * self.stride / self.class_stride
         return {
-            "confmaps": draw_confidence_maps(slots, size, self.stride, self.sigma_cells),
+            "confmaps": draw_confidence_maps(slots[:, :1], size, self.stride, self.sigma_cells),
             "class_vectors": draw_class_maps(
                 slots, class_slots(poses), len(self.classes), size, self.class_stride, sigma_cells
             ),
@@ -135,11 +137,11 @@ class MultiClassTopDown:
 
 
 def cross_entropy(logits: Array, targets: Array, weights: Array | None = None) -> Array:
-    """Return the mean cross-entropy of ``logits [crop class ...]`` over the cells with a target; 0 if there are none.
+    """Return the mean cross-entropy of ``logits [crop class ...]`` over the cells with targets; 0 if there are none.
 
     Args:
         logits: before the softmax.
-        targets: the same shape, 1 at the class of a cell or 0 everywhere.
+        targets: the same shape, the shares of the classes in a cell, or 0 everywhere.
         weights: ``[crop]``, factors of the crops; None for 1.
     """
     xp = array_api_compat.array_namespace(targets)

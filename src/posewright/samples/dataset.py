@@ -94,6 +94,8 @@ class FrameSources:
 class CropSources:
     """One crop for each labelled animal, centred on its anchor.
 
+    Where animals are told apart, the crop's own comes first and then the others that it shows; else it is alone.
+
     Args:
         labels: frames whose animals are cropped; animals without a visible node are passed over.
         store: their pixels.
@@ -144,12 +146,20 @@ class CropSources:
         scaled, scaling = self._preprocess.scaled(patch)
         transform = Transform.crop(left, top).then(scaling)
         inner = Size(*scaled.shape[:2])
-        points = transform.apply(frame.points[row : row + 1].astype(np.float32))
+        points = transform.apply(frame.points.astype(np.float32))
+        shown = _seen_in(points, inner) & (np.arange(len(points)) != row) if self._classes else []
+        rows = [row, *np.flatnonzero(shown).tolist()]
         # The middle pixel of the source and of the crop show the same pixel of the frame.
         middle = _scaled_middle(self._side, inner.width)
         home = _scaled_middle(self._preprocess.crop_size_px or 0, self.content.width)
-        ids = _class_ids(frame.tracks[row : row + 1], self._classes)
-        return Source(scaled, inner, points, ids, (middle, middle), (home, home))
+        ids = _class_ids(frame.tracks, self._classes)
+        return Source(scaled, inner, points[rows], ids[rows], (middle, middle), (home, home))
+
+
+def _seen_in(points: NDArray[np.float32], inner: Size) -> NDArray[np.bool_]:
+    """Return ``[instance]``, whether a node of ``points [instance node xy]`` lies in an image of that size."""
+    inside = (points > -0.5) & (points < np.array([inner.width, inner.height]) - 0.5)
+    return np.asarray(inside.all(axis=-1).any(axis=-1))
 
 
 def _class_ids(tracks: Sequence[str | None], classes: Sequence[str]) -> NDArray[np.int64]:
