@@ -16,7 +16,7 @@ import array_api_compat
 import numpy as np
 
 Array = Any  #: a NumPy array or a torch tensor
-Maps = Mapping[str, Array]  #: head name -> [batch channel height width], or [batch channel] of a vector head
+Maps = Mapping[str, Array]  #: head name -> [batch channel height width]
 Activation = Literal["none", "sigmoid", "softmax"]
 
 

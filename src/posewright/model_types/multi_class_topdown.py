@@ -19,7 +19,7 @@ from posewright.model_types.losses import map_loss, total_loss
 from posewright.model_types.single_instance import read_single_instances
 from posewright.shapes import Array, DecodeOptions, Heads, HeadSpec, Maps, PoseBatch, Size
 
-_BALANCE = 0.003  #: of the classes' loss: with both weights 1, neither head takes the network from the other
+_BALANCE = 0.003  #: of the classes' loss: with both weights 1, either counts where the best checkpoint is chosen
 
 
 @dataclass(frozen=True)
