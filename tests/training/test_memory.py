@@ -65,7 +65,8 @@ def test_parts_of_a_batch_teach_what_the_whole_does(
     assert read_json(whole / "model.json")["training"]["micro_batch"] == 8
     np.testing.assert_allclose(losses(parts), losses(whole), rtol=1e-4)
     for name, value in weights(whole).items():
-        torch.testing.assert_close(weights(parts)[name], value, rtol=1e-2, atol=1e-4)
+        # Adam goes as far by a gradient next to nothing, and so by its rounding, as by a large one: two steps of eight
+        torch.testing.assert_close(weights(parts)[name], value, rtol=1e-2, atol=2e-3)
 
 
 def test_memory_may_run_out_in_the_middle(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

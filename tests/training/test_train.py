@@ -16,7 +16,6 @@ from posewright.files import read_json
 from posewright.model_types.plan import ModelPlan, load_plan
 from posewright.prediction.backends import open_backend
 from posewright.prediction.export import export_model
-from posewright.shapes import HeadSpec
 
 from .small import HEADS, SWINT, UNET, make_small_data, small_recipe, train
 
@@ -69,7 +68,7 @@ def check_backends_agree(folder: Path, exported: Path, plan: ModelPlan) -> None:
     for head in heads:
         output = by_torch[head.name].numpy()
         np.testing.assert_allclose(by_openvino[head.name], output, atol=1e-4)
-        cells = (shape[1] // head.stride, shape[2] // head.stride) if isinstance(head, HeadSpec) else ()
+        cells = (shape[1] // head.stride, shape[2] // head.stride)
         assert output.shape == (3, head.channels, *cells)
         if head.activation != "none":
             assert output.min() >= 0.0 and output.max() <= 1.0
