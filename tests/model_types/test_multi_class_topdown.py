@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from posewright.config.recipe import load_recipe
+from posewright.errors import InputError
 from posewright.labels.skeleton import Skeleton
 from posewright.model_types import from_json, from_recipe
 from posewright.model_types.centroid import Centroid
@@ -176,6 +177,13 @@ def test_the_classes_are_shared_out_for_the_greatest_sum(n_rows: int, n_classes:
         best = max(float(square[list(rows_of), range(len(named))].sum()) for rows_of in chosen)
         assert np.nansum(poses.class_scores[rows]) == pytest.approx(best, rel=1e-5)
     assert poses.class_names(NAMES) == [NAMES[index] if index >= 0 else None for index in poses.class_ids.tolist()]
+
+
+def test_a_model_of_an_earlier_version_is_refused_in_words() -> None:
+    earlier = multi_class(3).to_json()
+    del earlier["class_stride"]
+    with pytest.raises(InputError, match="says no class_stride: another version of Posewright trained it"):
+        from_json("multi_class_topdown", earlier)
 
 
 def test_the_recipe_says_how_many_layers_there_are_and_how_wide() -> None:

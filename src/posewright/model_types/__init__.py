@@ -6,6 +6,7 @@ tests on top of the shared laws.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -99,10 +100,18 @@ def from_json(name: str, fields: dict[str, Any]) -> ModelType:
     """Rebuild a model type from its name and what `to_json` gave.
 
     Raises:
-        InputError: the name is none of `MODEL_TYPES`.
+        InputError: the name is none of `MODEL_TYPES`, or a field is missing, as in models of other versions.
     """
     if name not in MODEL_TYPES:
         raise InputError(f"model type {name!r} is not known; {nearest(name, MODEL_TYPES)}")
+    parameters = inspect.signature(MODEL_TYPES[name]).parameters.items()
+    needed = {key for key, parameter in parameters if parameter.default is inspect.Parameter.empty}
+    missing = sorted(needed - fields.keys())
+    if missing:
+        raise InputError(
+            f"this model of type {name!r} says no {', '.join(missing)}: another version of Posewright trained it, and "
+            "its network was another; train it again, or use that version"
+        )
     rebuilt = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
     return MODEL_TYPES[name](**{**rebuilt, "skeleton": Skeleton.from_json(fields["skeleton"])})
 
