@@ -65,8 +65,10 @@ def test_parts_of_a_batch_teach_what_the_whole_does(
     assert read_json(whole / "model.json")["training"]["micro_batch"] == 8
     np.testing.assert_allclose(losses(parts), losses(whole), rtol=1e-4)
     for name, value in weights(whole).items():
-        # Adam goes as far by a gradient next to nothing, and so by its rounding, as by a large one: two steps of eight
-        torch.testing.assert_close(weights(parts)[name], value, rtol=1e-2, atol=2e-3)
+        # The gradients of identities are small, and where one is next to nothing Adam goes as far by its rounding as by
+        # a large one: there two steps of eight.
+        atol = 2e-3 if name.startswith("heads.class_vectors.") else 1e-4
+        torch.testing.assert_close(weights(parts)[name], value, rtol=1e-2, atol=atol)
 
 
 def test_memory_may_run_out_in_the_middle(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
