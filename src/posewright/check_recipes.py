@@ -123,8 +123,10 @@ def _check_recipe(where: str, recipe: Recipe, labels: LabelSet, findings: Findin
             f"{list(names)} are not the nodes of the labels, {list(skeleton.nodes)}",
             "remove the key; all nodes are learnt, in the labels' order",
         )
+    if isinstance(head, BottomUpHead | MultiClassBottomUpHead) and head.pafs is not None:
+        _check_listed_edges(f"{place}.pafs.edges", head.pafs.edges, skeleton, findings)
     if isinstance(head, BottomUpHead):
-        _check_edges(place, head, skeleton, findings)
+        _check_edges(place, skeleton, findings)
     if isinstance(head, MultiClassBottomUpHead):
         _check_classes(f"{place}.class_maps.classes", head.class_maps.classes, labels, findings)
     if isinstance(head, MultiClassTopDownHead):
@@ -164,15 +166,21 @@ def _check_classes(place: str, listed: tuple[str, ...] | None, labels: LabelSet,
         findings.add(place, *fault)
 
 
-def _check_edges(place: str, head: BottomUpHead, skeleton: Skeleton, findings: Findings) -> None:
-    """Check that limbs exist and form no ring: grouping joins nodes along them."""
+def _check_listed_edges(
+    place: str, listed: tuple[tuple[str, str], ...] | None, skeleton: Skeleton, findings: Findings
+) -> None:
+    """Check that edges which a recipe repeats are those of the labels."""
     named = tuple((skeleton.nodes[a], skeleton.nodes[b]) for a, b in skeleton.edges)
-    if head.pafs.edges is not None and head.pafs.edges != named:
+    if listed is not None and listed != named:
         findings.add(
-            f"{place}.pafs.edges",
-            f"{[list(edge) for edge in head.pafs.edges]} are not the edges of the labels",
+            place,
+            f"{[list(edge) for edge in listed]} are not the edges of the labels",
             "remove the key; all edges are learnt, in the labels' order",
         )
+
+
+def _check_edges(place: str, skeleton: Skeleton, findings: Findings) -> None:
+    """Check that limbs exist and form no ring: grouping joins nodes along them."""
     if not skeleton.edges:
         findings.add(
             place,

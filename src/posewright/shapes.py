@@ -37,8 +37,8 @@ class HeadSpec:
     """One output of a network, a map: its name, channels, and stride in input pixels per cell.
 
     ``activation`` is what prediction applies; a loss gets the numbers before it. A ``separate`` head has a backbone and
-    a decoder of its own and shares nothing with the others; ``hidden`` are the units of its fully connected layers,
-    which each cell goes through by itself.
+    a decoder of its own and shares nothing with the others, which learn the same to the bit without it; ``hidden`` are
+    the units of its fully connected layers, which each cell goes through by itself.
     """
 
     name: str

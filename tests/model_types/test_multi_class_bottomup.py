@@ -12,6 +12,7 @@ from posewright.config.recipe import load_recipe
 from posewright.errors import InputError
 from posewright.labels.skeleton import Skeleton
 from posewright.model_types import from_json, from_recipe
+from posewright.model_types.bottomup import BottomUp
 from posewright.model_types.multi_class_bottomup import MultiClassBottomUp, share_loss
 from posewright.shapes import DecodeOptions, PoseBatch, Size
 
@@ -131,6 +132,30 @@ def test_max_instances_and_min_nodes() -> None:
     whole = model_type.decode(maps, DecodeOptions(min_nodes=7))
     assert 0 < len(whole) < len(poses)
     assert not np.isnan(whole.points).any()
+
+
+def test_limbs_are_drawn_and_learnt_as_by_bottom_up_and_change_nothing_that_is_found() -> None:
+    poses, size = several(2.5, 2, 3)
+    without, plain = multi_class(laws.SKELETON, 3, 2.5, 2), BottomUp(laws.SKELETON, 2, 2.5, 4, 15.0, 1.0, 0.5)
+    helped = replace(without, paf_stride=4, paf_sigma_px2=15.0, paf_loss_weight=0.5)
+    assert [head.name for head in helped.heads] == ["confmaps", "pafs", "class_maps"]
+    assert helped.heads[:2] == plain.heads
+    maps, fields = helped.encode(poses, size), plain.encode(poses, size)["pafs"]
+    np.testing.assert_array_equal(maps["pafs"], fields)
+    found, as_before = (one.decode(maps, DecodeOptions()) for one in (helped, without))
+    np.testing.assert_array_equal(found.points, as_before.points)
+    missed = {name: 0.9 * drawn for name, drawn in maps.items()}
+    lost, before = helped.loss(missed, maps), without.loss(missed, maps)
+    assert lost["loss"] - before["loss"] == pytest.approx(0.5 * 0.01 * np.mean(fields**2), rel=1e-4)
+
+
+def test_without_edges_there_are_no_limbs_to_learn() -> None:
+    heads = {"multi_class_bottomup": {"pafs": {"sigma": 9.0, "output_stride": 2}}}
+    recipe = load_recipe({"model_config": {"backbone_config": {"unet": {}}, "head_configs": heads}})
+    for skeleton in (laws.SKELETON, replace(laws.SKELETON, edges=())):
+        model_type = from_recipe(recipe, skeleton, NAMES)
+        assert [head.name for head in model_type.heads] == ["confmaps", *["pafs"][: len(skeleton.edges)], "class_maps"]
+        assert from_json(model_type.name, model_type.to_json()) == model_type
 
 
 def test_classes_are_stable_and_as_listed() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sleap_io
+import torch
 import yaml
 
 from posewright.config.recipe import load_recipe
@@ -16,6 +17,7 @@ from posewright.files import read_json
 from posewright.labels.read import read_labels, read_side
 from posewright.labels.split import split_labels, write_split
 from posewright.networks.network import build_network
+from posewright.networks.weights import read_weights
 from posewright.samples.augment import augmented
 from posewright.samples.store import FrameStore, store_frames
 from posewright.shapes import Size
@@ -104,10 +106,32 @@ def test_identities_and_nodes_are_learnt_apart(data: Path, model_type: str, iden
     images, poses = augmented(batch)
     losses = plan.model_type.loss(network(images), plan.model_type.encode(poses, batch.output))
     own = {name for name, _ in network.named_parameters() if name.startswith(f"heads.{identities}.")}
-    for head, moved in ((identities, own), ("confmaps", {name for name, _ in network.named_parameters()} - own)):
+    of_nodes = sum(loss for name, loss in losses.items() if name not in (identities, "loss"))
+    for loss, moved in ((losses[identities], own), (of_nodes, {name for name, _ in network.named_parameters()} - own)):
         network.zero_grad()
-        losses[head].backward(retain_graph=True)
+        loss.backward(retain_graph=True)
         assert {name for name, weight in network.named_parameters() if weight.grad is not None} == moved
+
+
+@pytest.mark.parametrize(
+    ("model_type", "plain", "identities"),
+    [
+        ("multi_class_bottomup", "bottomup", "class_maps"),
+        ("multi_class_topdown", "centered_instance", "class_vectors"),
+    ],
+)
+def test_nodes_are_learnt_to_the_bit_as_without_identities(
+    data: Path, model_type: str, plain: str, identities: str, tmp_path: Path
+) -> None:
+    weights = {}
+    for name in (model_type, plain):
+        shipped = yaml.safe_load((RECIPES / f"{name}.unet.yaml").read_text())
+        short = {"train_data_loader": {"batch_size": 2}, "train_steps_per_epoch": 4, "max_epochs": 1}
+        folder = train(data, load_recipe({**shipped, "trainer_config": short}), tmp_path / name)
+        weights[name] = read_weights(folder / "best.ckpt", read_json(folder / "model.json")["weights_sha256"])
+    of_names = {name for name in weights[model_type] if name.startswith(f"heads.{identities}.")}
+    assert weights[model_type].keys() - of_names == weights[plain].keys()
+    assert all(torch.equal(weight, weights[model_type][name]) for name, weight in weights[plain].items())
 
 
 @pytest.mark.parametrize("model_type", ["multi_class_bottomup", "multi_class_topdown"])

@@ -177,6 +177,16 @@ def test_settings_follow_what_a_recipe_settles_itself() -> None:
     assert filled_in(load_recipe(recipe), longer).max_stride == 16
 
 
+def test_limbs_that_help_to_learn_nodes_are_planned_as_those_of_bottom_up_unless_the_recipe_has_none() -> None:
+    limbs = ("pafs.output_stride", "pafs.sigma")
+    assert [values("multi_class_bottomup")[key] for key in limbs] == [values("bottomup")[key] for key in limbs]
+    recipe = small_recipe("multi_class_bottomup").to_json()
+    recipe["model_config"]["head_configs"]["multi_class_bottomup"] |= {"pafs": None}
+    recipe["model_config"]["backbone_config"]["unet"]["max_stride"] = "auto"
+    filled = filled_in(load_recipe(recipe), MEASURED)
+    assert filled.network.head_configs.multi_class_bottomup.pafs is None
+
+
 def test_a_planned_crop_is_the_one_that_null_measures() -> None:
     labels = _arena(ArenaSpec(n_recordings=1, n_frames=40, n_labeled=20, crowding=0.0, hut=False))
     crop = values("centered_instance", measure_labels(labels, [Size(256, 256)]))

@@ -58,7 +58,7 @@ _RECIPE_TABLES: dict[str, type[Section]] = {
     "model_config.head_configs.multi_class_bottomup": MultiClassBottomUpHead,
     "model_config.head_configs.multi_class_topdown": MultiClassTopDownHead,
     "model_config.head_configs.<type>.confmaps": ConfidenceMaps,
-    "model_config.head_configs.bottomup.pafs": PartAffinityFields,
+    "model_config.head_configs.<type>.pafs": PartAffinityFields,
     "model_config.head_configs.multi_class_bottomup.class_maps": ClassMaps,
     "model_config.head_configs.multi_class_topdown.class_vectors": ClassVectors,
     "trainer_config": TrainerConfig,

@@ -272,6 +272,9 @@ class MultiClassBottomUpHead(Section):
 
     confmaps: ConfidenceMaps = ConfidenceMaps()
     """Confidence maps."""
+    pafs: PartAffinityFields | None = None
+    """Part affinity fields, which help to learn the nodes (where the skeleton has edges) and group nothing; null: none,
+    as with the peer."""
     class_maps: ClassMaps = ClassMaps()
     """Identity maps."""
 

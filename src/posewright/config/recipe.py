@@ -138,8 +138,8 @@ class Recipe(Section):
     def head_strides(self) -> dict[str, int]:
         """Return the output stride of each map of the model type; class vectors have none of their own."""
         head = getattr(self.network.head_configs, self.model_type)
-        maps = [name for name in type(head).model_fields if name != "class_vectors"]
-        return {name: int(getattr(head, name).output_stride) for name in maps}
+        maps = {name: getattr(head, name) for name in type(head).model_fields if name != "class_vectors"}
+        return {name: int(settings.output_stride) for name, settings in maps.items() if settings is not None}
 
     def to_json(self) -> dict[str, Any]:
         """Return the recipe with all defaults in the spelling of its file; `load_recipe` reads it back equal."""
@@ -169,11 +169,7 @@ class Recipe(Section):
         if self.posewright.precision == "bfloat16":
             tree["posewright"]["points"] = "float32"  # earlier trainings drew their targets with bfloat16 too
         if self.model_type in ("multi_class_bottomup", "multi_class_topdown"):
-            tree["posewright"]["identity_loss"] = "balanced"  # earlier trainings weighed it otherwise
-        if self.model_type == "multi_class_bottomup":
-            tree["posewright"]["class_maps"] = "separate"  # earlier ones had no backbone of their own
-        if self.model_type == "multi_class_topdown":
-            tree["posewright"]["class_vectors"] = "nodes"  # earlier ones asked the middle of the deepest level
+            tree["posewright"]["identities"] = "beside"  # earlier trainings had other heads, or other first weights
         backbone = tree["model_config"]["backbone_config"]
         heads = tree["model_config"]["head_configs"]
         tree["model_config"]["backbone_config"] = {self.backbone: backbone[self.backbone]}

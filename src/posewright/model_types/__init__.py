@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable, Collection
 from typing import Any
 
+from posewright.config.model import PartAffinityFields
 from posewright.config.recipe import Recipe
 from posewright.errors import InputError, nearest
 from posewright.labels.identities import identities
@@ -70,6 +71,7 @@ def from_recipe(recipe: Recipe, skeleton: Skeleton, tracks: Collection[str] = ()
         )
     if heads.multi_class_bottomup is not None:
         maps, class_maps = heads.multi_class_bottomup.confmaps, heads.multi_class_bottomup.class_maps
+        limbs = heads.multi_class_bottomup.pafs if skeleton.edges else None
         return MultiClassBottomUp(
             skeleton,
             identities(class_maps.classes, tracks),
@@ -79,6 +81,7 @@ def from_recipe(recipe: Recipe, skeleton: Skeleton, tracks: Collection[str] = ()
             class_maps.sigma,
             _weight(maps.loss_weight),
             _weight(class_maps.loss_weight),
+            **({} if limbs is None else _limbs(limbs)),
         )
     if heads.multi_class_topdown is not None:
         maps, vectors = heads.multi_class_topdown.confmaps, heads.multi_class_topdown.class_vectors
@@ -129,6 +132,14 @@ def _refuse_other_names(recipe: Recipe, skeleton: Skeleton) -> None:
 
 def _node(skeleton: Skeleton, name: str | None) -> int | None:
     return None if name is None else skeleton.index(name)
+
+
+def _limbs(settings: PartAffinityFields) -> dict[str, Any]:
+    return {
+        "paf_stride": settings.output_stride,
+        "paf_sigma_px2": settings.sigma,
+        "paf_loss_weight": _weight(settings.loss_weight),
+    }
 
 
 def _weight(loss_weight: float | None) -> float:

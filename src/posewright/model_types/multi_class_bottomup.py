@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from posewright.codecs.class_maps import draw_class_maps, read_class_scores
 from posewright.codecs.classes import assign_classes
 from posewright.codecs.confidence_maps import draw_confidence_maps
+from posewright.codecs.part_affinity_fields import draw_part_affinity_fields
 from posewright.codecs.peaks import local_peaks
 from posewright.codecs.slots import class_slots, to_slots
 from posewright.config.trainer import HardKeypointMining
@@ -30,8 +31,11 @@ _LEAST_SHARE = 1e-6  #: keeps logarithms finite
 class MultiClassBottomUp:
     """Confidence maps of all animals' nodes and class maps of their identities.
 
+    The part affinity fields of plain bottom-up may be learnt as well. They group nothing here; they help to learn the
+    nodes, which are then, with the same seed, those of plain bottom-up.
+
     Attributes:
-        skeleton: the animal's skeleton; its edges play no part.
+        skeleton: the animal's skeleton.
         classes: the identities, by class id.
         stride: input pixels per cell of the confidence maps.
         sigma_cells: standard deviation of their Gaussians, in cells.
@@ -39,6 +43,9 @@ class MultiClassBottomUp:
         class_sigma_cells: standard deviation of the Gaussians that claim cells for an animal, in cells of that map.
         loss_weight: factor of the confidence maps' loss.
         class_loss_weight: factor of the class maps' loss, beside the constant one that makes 1 a good choice.
+        paf_stride: input pixels per cell of the part affinity fields; None for none.
+        paf_sigma_px2: width of the fields, in squared pixels (see codecs.part_affinity_fields).
+        paf_loss_weight: factor of the fields' loss.
     """
 
     name: ClassVar[str] = "multi_class_bottomup"
@@ -51,6 +58,9 @@ class MultiClassBottomUp:
     class_sigma_cells: float
     loss_weight: float = 1.0
     class_loss_weight: float = 1.0
+    paf_stride: int | None = None
+    paf_sigma_px2: float = 15.0
+    paf_loss_weight: float = 1.0
 
     @property
     def output_skeleton(self) -> Skeleton:
@@ -59,42 +69,49 @@ class MultiClassBottomUp:
 
     @property
     def heads(self) -> Heads:
-        """One map a node, one a class.
+        """One map a node, two a directed edge where fields are learnt, one a class.
 
         Class maps come from a network of their own, unlike the peer's: what both would share has to tell nodes of all
         animals alike, and the animals apart. Five animals of synthetic frames (`bench/identities.py`, arena5) were so
         placed to 0.87 px in the median and 98 % got their own name; with one backbone and two decoders to 1.02 px and
         97 %, and by bottom-up without classes to 0.86 px.
         """
+        limbs = 2 * len(self.skeleton.edges)
         return (
             HeadSpec("confmaps", len(self.skeleton.nodes), self.stride),
+            *(() if self.paf_stride is None else (HeadSpec("pafs", limbs, self.paf_stride),)),
             HeadSpec("class_maps", len(self.classes), self.class_stride, "sigmoid", separate=True),
         )
 
     def encode(self, poses: PoseBatch, size: Size) -> dict[str, Array]:
-        """Draw all animals' nodes (by maximum), and each animal's share of the cells in the map of its class."""
-        slots = to_slots(poses)
-        return {
+        """Draw all animals' nodes (by maximum) and edges (by sum), and each animal's share in the map of its class."""
+        slots, edges = to_slots(poses), self.skeleton.edges
+        maps = {
             "confmaps": draw_confidence_maps(slots, size, self.stride, self.sigma_cells),
             "class_maps": draw_class_maps(
                 slots, class_slots(poses), len(self.classes), size, self.class_stride, self.class_sigma_cells
             ),
         }
+        if self.paf_stride is not None:
+            maps["pafs"] = draw_part_affinity_fields(slots, edges, size, self.paf_stride, self.paf_sigma_px2)
+        return maps
 
     def loss(
         self, outputs: Maps, targets: Maps, weights: Array | None = None, mining: HardKeypointMining | None = None
     ) -> dict[str, Array]:
-        """Return the mean squared error of the confidence maps, and the loss of the claimed cells of the class maps.
+        """Return the mean squared errors of maps and fields, and the loss of the claimed cells of the class maps.
 
         The peer compares class maps by squared errors too, over all cells (interoperability page, 5.4). On flies-pair
         all maps, and with them the features that both heads share, ended at the zero of the background. Where only
         claimed cells count they are learnt, but late; by a cross-entropy in time (`share_loss`).
         """
-        losses = {
-            "confmaps": map_loss(outputs["confmaps"], targets["confmaps"], weights, mining),
-            "class_maps": share_loss(outputs["class_maps"], targets["class_maps"], weights),
-        }
-        return total_loss(losses, {"confmaps": self.loss_weight, "class_maps": _BALANCE * self.class_loss_weight})
+        factors = {"confmaps": self.loss_weight, "class_maps": _BALANCE * self.class_loss_weight}
+        if self.paf_stride is not None:
+            factors["pafs"] = self.paf_loss_weight
+        compared = [name for name in factors if name != "class_maps"]
+        losses = {name: map_loss(outputs[name], targets[name], weights, mining) for name in compared}
+        losses["class_maps"] = share_loss(outputs["class_maps"], targets["class_maps"], weights)
+        return total_loss(losses, factors)
 
     def decode(self, outputs: Maps, options: DecodeOptions) -> PoseBatch:
         """Return at most one instance a class and frame; the raw score is the mean of an instance's peak values.

@@ -44,7 +44,7 @@ class Network(nn.Module):
     Args:
         encoder: builds a backbone; called once, and once more for each separate head.
         decoder_to: builds the decoder of a backbone down to a stride.
-        heads: the outputs wanted.
+        heads: the outputs wanted, separate ones last, so that all others begin, and learn, as if these were not there.
     """
 
     def __init__(
@@ -59,8 +59,9 @@ class Network(nn.Module):
 
         def built(head: HeadSpec) -> nn.Module:
             if head.separate:
-                backbone = encoder()
-                return SeparateHead(backbone, decoder_to(backbone, head.stride), head.hidden, head.channels)
+                with torch.random.fork_rng(devices=[]):  # the shared parts' first weights stay what they are without it
+                    backbone = encoder()
+                    return SeparateHead(backbone, decoder_to(backbone, head.stride), head.hidden, head.channels)
             return nn.Conv2d(channels[head.stride], head.channels, 1)
 
         self.heads = nn.ModuleDict({head.name: built(head) for head in heads})

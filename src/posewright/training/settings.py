@@ -77,6 +77,12 @@ class _Draft:
     def is_cropped(self) -> bool:
         return self.model_type in _CROPPED
 
+    @property
+    def has_limbs(self) -> bool:
+        place = self.head("pafs.output_stride")
+        is_without = place in self.given and self.given[place] is None  # the recipe says pafs: null
+        return self.model_type in ("bottomup", "multi_class_bottomup") and not is_without
+
 
 def propose_settings(
     model_type: str, measured: LabelStatistics, given: Mapping[str, Any] | None = None
@@ -94,7 +100,7 @@ def propose_settings(
     max_stride = _max_stride(draft, scale)
     stride = _output_stride(draft, scale, max_stride)
     _sigma(draft, scale, stride)
-    if model_type == "bottomup":
+    if draft.has_limbs:
         _pafs(draft, scale, stride, max_stride)
     if model_type == "multi_class_bottomup":
         _class_maps(draft, stride, max_stride)
@@ -188,7 +194,7 @@ def _max_stride(draft: _Draft, scale: float) -> int:
 def _least_stride(draft: _Draft) -> int:
     """Return the largest output stride that the recipe gives itself: the network must go at least as deep."""
     places = [draft.head(f"{leaf}.output_stride") for leaf in ("confmaps", "pafs", "class_maps")]
-    return max((int(draft.given[place]) for place in places if place in draft.given), default=1)
+    return max((int(draft.given[place]) for place in places if draft.given.get(place) is not None), default=1)
 
 
 def _divides_crop(draft: _Draft, stride: int, scale: float) -> bool:
