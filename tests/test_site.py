@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from posewright.avoided import AVOIDED, forget_avoided
 from posewright.errors import InputError
 from posewright.site import Site, growing
 
@@ -51,9 +52,28 @@ def test_a_request_grows_with_attempts_and_inputs_up_to_its_limits(tmp_path: Pat
 
 def test_one_line_asks_for_gpus_as_generic_resources(tmp_path: Path) -> None:
     found = site(tmp_path, "gpu: 2\ngres: gpu:a100")
-    assert found.of("train_model", gpu=found.gpu) == {"gres": "gpu:a100:2"}
+    assert found.of("train_model", gpu=found.gpu).keys() == {"gres", "slurm_extra"}
+    assert found.of("train_model", gpu=found.gpu)["gres"] == "gpu:a100:2"
     assert found.of("split_labels", runtime=1) == {"runtime": 1}
     assert site(tmp_path, "gres: gpu").of("train_model", gpu=0) == {"gpu": 0}
+
+
+def test_a_job_with_gpus_leaves_out_nodes_that_are_of_no_use_from_when_they_are_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = site(tmp_path, "gpu: 1\nresources: {store_frames: {slurm_extra: --nice=2}, predict_videos: {gpu: 0}}")
+    extra = {stage: found.of(stage, gpu=1).get("slurm_extra") for stage in ("train_model", "predict_videos")}
+    extra["store_frames"] = found.of("store_frames", runtime=1)["slurm_extra"]
+    assert extra.pop("predict_videos") is None
+    assert {words(None, [], 1) for words in extra.values()} == {"--open-mode=append", "--open-mode=append --nice=2"}
+    for node in ("gpu2", "gpu1"):
+        (AVOIDED / node).parent.mkdir(parents=True, exist_ok=True)
+        (AVOIDED / node).write_text("too old")
+    assert extra["train_model"](None, [], 2) == "--open-mode=append --exclude=gpu1,gpu2"
+    assert extra["store_frames"](None, [], 2) == "--open-mode=append --nice=2"
+    forget_avoided(tmp_path)
+    assert extra["train_model"](None, [], 3) == "--open-mode=append"
 
 
 def test_a_notify_command_is_words_and_never_a_shell_line(tmp_path: Path) -> None:

@@ -11,6 +11,10 @@ class InputError(ValueError):
     """Something a user gave does not fit. The message is complete and needs no traceback."""
 
 
+class UnusableNode(InputError):
+    """This machine cannot do the work that it was given; another may."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One fault in the inputs.

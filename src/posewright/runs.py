@@ -25,6 +25,7 @@ from typing import Any
 import psutil
 
 from posewright import slurm
+from posewright.avoided import forget_avoided
 from posewright.errors import InputError
 from posewright.files import read_json, write_json
 from posewright.processes import is_running
@@ -99,7 +100,7 @@ class Run:
 
 
 def begin_run(logs: Sequence[str], project: Path = Path()) -> Run:
-    """Record that this process drives a run from now on, and mark what it starts.
+    """Record that this process drives a run from now on, mark what it starts, and forget which nodes others avoided.
 
     Args:
         logs: Snakemake's log of the run, as its hooks get it: alone in a list, or none.
@@ -116,6 +117,7 @@ def begin_run(logs: Sequence[str], project: Path = Path()) -> Run:
         log=next(iter(logs), ""),
         slurm_job=os.environ.get("SLURM_JOB_ID"),
     )
+    forget_avoided(project)
     record = run._record(project.absolute())
     write_json(record, {"schema": 1, **asdict(run)})
     os.environ[RUN_VARIABLE] = run.id

@@ -9,6 +9,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+from posewright.avoided import avoided
 from posewright.config.sections import read_yaml
 from posewright.config.stages import STAGE_VERSION
 from posewright.errors import InputError, nearest
@@ -18,6 +19,8 @@ KEYS = ("gpu", "gres", "limits", "notify", "resources")
 
 #: A resource that Snakemake computes for each job: called with its wildcards, its input files and the attempt, from 1.
 Computed = Callable[[Any, Any, int], float]
+
+_KEEP_LOG = "--open-mode=append"  #: of sbatch: a job that is requeued goes on in its log, as the profiles have it too
 
 
 @dataclass(frozen=True)
@@ -62,11 +65,14 @@ class Site:
     def of(self, stage: str, **usual: float | Computed) -> dict[str, Any]:
         """Return a stage's resources: the rule's own, replaced where the site says otherwise, within its limits.
 
-        Memory that grows with attempts also grows from what the site says.
+        Memory that grows with attempts also grows from what the site says. A job with GPUs asks for none of the nodes
+        whose GPU turned out to be of no use (`posewright.avoided`).
         """
         asked: dict[str, Any] = {**usual, **self.resources.get(EVERY_STAGE, {}), **self.resources.get(stage, {})}
         if callable(usual.get("mem_mb")) and _is_amount(asked["mem_mb"]):
             asked["mem_mb"] = growing(asked["mem_mb"], inf)  # the site says what the first attempt gets
+        if asked.get("gpu") or "slurm_extra" in asked:
+            asked["slurm_extra"] = _extra(asked.get("slurm_extra"), avoids=bool(asked.get("gpu")))
         if self.gres is not None and asked.get("gpu"):
             asked["gres"] = f"{self.gres}:{asked.pop('gpu')}"
         return {name: _at_most(value, self.limits.get(name)) for name, value in asked.items()}
@@ -87,6 +93,16 @@ def growing(start: float, most: float, per_input_mb: float = 0.0) -> Computed:
         return int(min(most, (start + per_input_mb * size_mb) * 2 ** (attempt - 1)))
 
     return request
+
+
+def _extra(own: str | None, *, avoids: bool) -> Callable[[Any, Any, int], str]:
+    """Return further words for sbatch: the site's own, and the nodes to leave out when the job is submitted."""
+
+    def words(wildcards: Any, input: Any, attempt: int) -> str:
+        nodes = avoided() if avoids else []
+        return " ".join([_KEEP_LOG, *([own] if own else []), *([f"--exclude={','.join(nodes)}"] if nodes else [])])
+
+    return words
 
 
 def _at_most(value: Any, most: float | None) -> Any:

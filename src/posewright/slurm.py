@@ -73,6 +73,18 @@ def own_job() -> QueuedJob | None:
     return next((found for found in _jobs(f"--jobs={job}") if found.is_of_workflow), None) if job else None
 
 
+def alike(node: str, partition: str | None) -> list[str]:
+    """Return a node and those of its partition with the same generic resources and features, by one call of sinfo.
+
+    Raises:
+        OSError: when Slurm does not answer.
+    """
+    where = ["--partition", partition] if partition else []
+    answer = _answer(["sinfo", "--noheader", "--Node", *where, "--format=%N|%G|%f"])
+    described = dict(line.split("|", 1) for line in answer.splitlines() if "|" in line)
+    return sorted({node, *(name for name, what in described.items() if what == described.get(node))})
+
+
 def put_back(job: QueuedJob, after: str | None = None) -> bool:
     """Ask Slurm to end a job and to start it again under its id; return whether it will.
 

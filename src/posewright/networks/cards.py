@@ -7,14 +7,14 @@ from collections.abc import Iterable
 
 import torch
 
-from posewright.errors import InputError
+from posewright.errors import UnusableNode
 
 
 def require_card(index: int) -> None:
     """Refuse a GPU of this machine that torch holds no code for.
 
     Raises:
-        InputError: it is of such a kind.
+        UnusableNode: it is of such a kind.
     """
     require_supported(
         torch.cuda.get_device_name(index), torch.cuda.get_device_capability(index), torch.cuda.get_arch_list()
@@ -29,12 +29,15 @@ def require_supported(card: str, capability: tuple[int, int], compiled: Iterable
         capability: its compute capability (major, minor).
         compiled: what this torch was compiled for, such as ``sm_86`` (runs on this major version from this minor one)
             or ``compute_90`` (translated when it is loaded, for this card and every later one).
+
+    Raises:
+        UnusableNode: it holds none.
     """
     names = sorted(compiled)
     if any(_runs(name, capability) for name in names):
         return
     major, minor = capability
-    raise InputError(
+    raise UnusableNode(
         f"the GPU {card} has compute capability {major}.{minor}, but this torch ({torch.__version__}) holds code for "
         f"{', '.join(names) or 'no GPU'} only; ask the scheduler for another GPU or for none (config/site.yaml: "
         "gpu_model, gpu), install a build of torch for this one, or set trainer_config.trainer_accelerator: cpu"
