@@ -22,15 +22,17 @@ TYPES: dict[str, ModelType] = {
     "centroid": MODEL_TYPES["centroid"](SKELETON, 1, 2, 1.5),
     "centered_instance": MODEL_TYPES["centered_instance"](SKELETON, 1, 2, 1.5, 3.0),
     "bottomup": MODEL_TYPES["bottomup"](SKELETON, 2, 1.5, 4, 15.0, 1.0, 2.0),
-    "multi_class_bottomup": MODEL_TYPES["multi_class_bottomup"](SKELETON, ("a", "b"), 2, 1.5, 2, 1.5, 1.0, 2.0),
-    "multi_class_topdown": MODEL_TYPES["multi_class_topdown"](SKELETON, ("a", "b"), 1, 2, 1.5, 4, (8,), 1.0, 2.0),
+    "multi_class_bottomup": MODEL_TYPES["multi_class_bottomup"](
+        SKELETON, ("a", "b"), 2, 1.5, 2, 1.5, 1.0, 4, 15.0, 2.0
+    ),
+    "multi_class_topdown": MODEL_TYPES["multi_class_topdown"](SKELETON, ("a", "b"), 1, 2, 1.5, 4, (8,), 2.0),
 }
 MINED = {
     "single_instance": {"confmaps"},
     "centroid": set(),
     "centered_instance": {"confmaps"},
     "bottomup": {"confmaps", "pafs"},
-    "multi_class_bottomup": {"confmaps"},
+    "multi_class_bottomup": {"confmaps", "pafs"},
     "multi_class_topdown": {"confmaps"},
 }
 

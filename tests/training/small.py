@@ -29,7 +29,7 @@ HEADS: dict[str, Any] = {
     "multi_class_bottomup": {
         "confmaps": {"sigma": 2.0, "output_stride": 2},
         "pafs": {"sigma": 15.0, "output_stride": 4},
-        "class_maps": {"sigma": 1.0, "output_stride": 4, "loss_weight": 3.0},
+        "class_maps": {"sigma": 1.0, "output_stride": 4},
     },
     "multi_class_topdown": {
         "confmaps": {"anchor_part": "thorax", "sigma": 2.0, "output_stride": 2},

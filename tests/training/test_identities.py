@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
 from pathlib import Path
 
@@ -123,15 +124,29 @@ def test_identities_and_nodes_are_learnt_apart(data: Path, model_type: str, iden
 def test_nodes_are_learnt_to_the_bit_as_without_identities(
     data: Path, model_type: str, plain: str, identities: str, tmp_path: Path
 ) -> None:
-    weights = {}
+    short = {
+        "train_data_loader": {"batch_size": 2},
+        "train_steps_per_epoch": 4,
+        "max_epochs": 5,
+        "optimizer": {"lr": 0.02},  # so much that the loss goes up and down
+        "lr_scheduler": {"reduce_lr_on_plateau": {"factor": 0.5, "patience": 0, "cooldown": 0, "min_lr": 0.0}},
+        "early_stopping": {"patience": 3},
+    }
+    weights, logs, cards = {}, {}, {}
     for name in (model_type, plain):
         shipped = yaml.safe_load((RECIPES / f"{name}.unet.yaml").read_text())
-        short = {"train_data_loader": {"batch_size": 2}, "train_steps_per_epoch": 4, "max_epochs": 1}
-        folder = train(data, load_recipe({**shipped, "trainer_config": short}), tmp_path / name)
+        recipe = load_recipe({**shipped, "trainer_config": short, "posewright": {"gradient_clip": 1e-3}})
+        folder = train(data, recipe, tmp_path / name)
+        cards[name] = read_json(folder / "model.json")["training"]
         weights[name] = read_weights(folder / "best.ckpt", read_json(folder / "model.json")["weights_sha256"])
+        with (folder / "training_log.csv").open(newline="") as stream:
+            logs[name] = list(csv.DictReader(stream))
     of_names = {name for name in weights[model_type] if name.startswith(f"heads.{identities}.")}
     assert weights[model_type].keys() - of_names == weights[plain].keys()
     assert all(torch.equal(weight, weights[model_type][name]) for name, weight in weights[plain].items())
+    for ours, theirs in zip(logs[model_type], logs[plain], strict=True):
+        assert all(ours[name] == value for name, value in theirs.items() if name != "seconds")
+    assert {cards[name]["val_loss"] for name in cards} == {min(float(row["val/loss"]) for row in logs[plain])}
 
 
 @pytest.mark.parametrize("model_type", ["multi_class_bottomup", "multi_class_topdown"])

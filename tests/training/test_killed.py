@@ -75,9 +75,12 @@ def check_killed(data: Path, tmp_path: Path, tried: Recipe, kills: list[tuple[si
     assert seconds == sorted(seconds)  # a budget of minutes counts those of interrupted runs
 
 
-def test_a_training_killed_by_both_signals_ends_the_same(data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "model_type", ["centered_instance", pytest.param("multi_class_topdown", marks=pytest.mark.long)]
+)
+def test_a_training_killed_by_both_signals_ends_the_same(model_type: str, data: Path, tmp_path: Path) -> None:
     kills = [(signal.SIGTERM, 13, False), (signal.SIGKILL, STEPS + 17, False)]
-    check_killed(data, tmp_path, recipe("centered_instance", epochs=3), kills)
+    check_killed(data, tmp_path, recipe(model_type, epochs=3), kills)
 
 
 @pytest.mark.long

@@ -230,8 +230,6 @@ class ClassMaps(Section):
     """Width of the bump (standard deviation), in cells of the map."""
     output_stride: Annotated[Stride, OrAuto()] = 1
     """Input pixels per cell of the map."""
-    loss_weight: NotNegative | None = None
-    """Weight of these maps in the loss that chooses the best checkpoint, scaled so that 1 suits; null: 1."""
 
 
 class ClassVectors(Section):
@@ -247,8 +245,6 @@ class ClassVectors(Section):
     """Whether a crop has one vector, of all its nodes; only true is available."""
     output_stride: Stride = 1
     """Without effect, as with the peer, which takes the backbone's `max_stride`."""
-    loss_weight: NotNegative | None = None
-    """Weight of the identities in the loss that chooses the best checkpoint, scaled so that 1 suits; null: 1."""
 
 
 class ConfidenceMapHead(Section):

@@ -13,6 +13,7 @@ _FOLDERS = "the workflow names the folders"
 _TRAINER = "filled by the peer's trainer"
 _LOGGING = "curves are logged to training_log.csv"
 _PICTURES = "only losses and the learning rate are sent"
+_APART = "identities are learnt by a network of their own, for itself; the nodes alone choose the epoch"
 _OTHER_TYPE = "belongs to a model type or mode of the peer that is not part of Posewright"
 
 SET_ASIDE: dict[str, str] = {
@@ -68,7 +69,9 @@ SET_ASIDE: dict[str, str] = {
     "model_config.head_configs.centered_instance.confmaps.centroid_method": _OTHER_TYPE,
     "model_config.head_configs.centered_instance.confmaps.centroid_fallback": _OTHER_TYPE,
     "model_config.head_configs.multi_class_bottomup.class_maps.class_output": _OTHER_TYPE,
+    "model_config.head_configs.multi_class_bottomup.class_maps.loss_weight": _APART,
     "model_config.head_configs.multi_class_topdown.class_vectors.class_output": _OTHER_TYPE,
+    "model_config.head_configs.multi_class_topdown.class_vectors.loss_weight": _APART,
     "trainer_config.seed": "seeds come from `seeds` in config.yaml",
     "trainer_config.save_ckpt": "best and last checkpoint are always kept",
     "trainer_config.model_ckpt": "best and last checkpoint are always kept",

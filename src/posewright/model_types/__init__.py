@@ -80,7 +80,6 @@ def from_recipe(recipe: Recipe, skeleton: Skeleton, tracks: Collection[str] = ()
             class_maps.output_stride,
             class_maps.sigma,
             _weight(maps.loss_weight),
-            _weight(class_maps.loss_weight),
             **({} if limbs is None else _limbs(limbs)),
         )
     if heads.multi_class_topdown is not None:
@@ -94,7 +93,6 @@ def from_recipe(recipe: Recipe, skeleton: Skeleton, tracks: Collection[str] = ()
             min(2 * maps.output_stride, recipe.max_stride),
             (vectors.num_fc_units,) * vectors.num_fc_layers,
             _weight(maps.loss_weight),
-            _weight(vectors.loss_weight),
         )
     raise InputError(f"model type {recipe.model_type!r} is not available; known: {', '.join(sorted(MODEL_TYPES))}")
 
@@ -115,7 +113,8 @@ def from_json(name: str, fields: dict[str, Any]) -> ModelType:
             f"this model of type {name!r} says no {', '.join(missing)}: another version of Posewright trained it, and "
             "its network was another; train it again, or use that version"
         )
-    rebuilt = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+    kept = {key: value for key, value in fields.items() if key != "class_loss_weight"}  # of earlier models
+    rebuilt = {key: tuple(value) if isinstance(value, list) else value for key, value in kept.items()}
     return MODEL_TYPES[name](**{**rebuilt, "skeleton": Skeleton.from_json(fields["skeleton"])})
 
 

@@ -56,7 +56,7 @@ class ModelType(Protocol):
     def loss(
         self, outputs: Maps, targets: Maps, weights: Array | None = None, mining: HardKeypointMining | None = None
     ) -> dict[str, Array]:
-        """Return the losses by head and, under ``loss``, their weighted total.
+        """Return the losses by head and, under ``loss``, the weighted total of those that are not separate.
 
         Args:
             outputs: those of the heads before their activation.

@@ -15,11 +15,9 @@ from posewright.codecs.slots import class_slots, to_slots
 from posewright.config.trainer import HardKeypointMining
 from posewright.labels.skeleton import Skeleton
 from posewright.model_types.base import CropAnchor
-from posewright.model_types.losses import map_loss, total_loss
+from posewright.model_types.losses import map_loss
 from posewright.model_types.single_instance import read_single_instances
 from posewright.shapes import Array, DecodeOptions, Heads, HeadSpec, Maps, PoseBatch, Size
-
-_BALANCE = 0.003  #: of the classes' loss: with both weights 1, either counts where the best checkpoint is chosen
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,6 @@ class MultiClassTopDown:
         class_stride: input pixels per cell of the class vectors.
         hidden: units of each fully connected layer before the classes.
         loss_weight: factor of the confidence maps' loss.
-        class_loss_weight: factor of the classes' loss, beside the constant one that makes 1 a good choice.
     """
 
     name: ClassVar[str] = "multi_class_topdown"
@@ -47,7 +44,6 @@ class MultiClassTopDown:
     class_stride: int
     hidden: tuple[int, ...] = (64,)
     loss_weight: float = 1.0
-    class_loss_weight: float = 1.0
 
     @property
     def crop_anchor(self) -> CropAnchor:
@@ -94,14 +90,15 @@ class MultiClassTopDown:
     ) -> dict[str, Array]:
         """Return the mean squared error of the maps and the cross-entropy of the cells whose class is known.
 
+        The total is that of the maps: it chooses the epoch and lowers the rate. Class vectors, which are separate, are
+        learnt beside it (see `MultiClassBottomUp.loss`).
+
         The peer applies the cross-entropy to probabilities that went through a softmax already, which damps its
         gradients (interoperability page, 5.4); here it gets the numbers before the softmax.
         """
-        losses = {
-            "confmaps": map_loss(outputs["confmaps"], targets["confmaps"], weights, mining),
-            "class_vectors": cross_entropy(outputs["class_vectors"], targets["class_vectors"], weights),
-        }
-        return total_loss(losses, {"confmaps": self.loss_weight, "class_vectors": _BALANCE * self.class_loss_weight})
+        error = map_loss(outputs["confmaps"], targets["confmaps"], weights, mining)
+        vectors = cross_entropy(outputs["class_vectors"], targets["class_vectors"], weights)
+        return {"confmaps": error, "loss": error * self.loss_weight, "class_vectors": vectors}
 
     def decode(self, outputs: Maps, options: DecodeOptions) -> PoseBatch:
         """Return exactly one instance a crop, all nodes NaN where nothing was found: rows stay crops.

@@ -35,7 +35,7 @@ class ModelPlan:
         seed: of the training.
         split_digest: of the split it was trained on.
         weights_sha256: digest of the weights' arrays; empty before training.
-        training: steps, seconds, stopped_by, parameters, best_epoch, val_loss.
+        training: steps, epochs, seconds, stopped_by, parameters, val_loss and more.
     """
 
     model_type: ModelType

@@ -75,6 +75,13 @@ class Network(nn.Module):
         return {name: head for name, head in self.heads.items() if isinstance(head, SeparateHead)}
 
     @property
+    def learning_apart(self) -> list[list[nn.Parameter]]:
+        """The weights of each part that shares nothing with the others: that of most heads, then each separate head."""
+        separate = [list(head.parameters()) for head in self.separate_heads.values()]
+        of_heads = {id(weight) for weights in separate for weight in weights}
+        return [[weight for weight in self.parameters() if id(weight) not in of_heads], *separate]
+
+    @property
     def backbones(self) -> list[Backbone]:
         """The shared backbone, and those of separate heads."""
         return [self.backbone, *(head.backbone for head in self.separate_heads.values())]

@@ -55,11 +55,12 @@ class TrainingLog(Callback):
         values = {name: float(value) for name, value in trainer.callback_metrics.items() if "/" in name}
         values |= {name: float(value) / self._batches for name, value in self._sums.items()}
         self._sums, self._batches = {}, 0
-        if not math.isfinite(values["train/loss"]):
-            raise InputError(
-                f"the training loss is {values['train/loss']} in epoch {trainer.current_epoch}; lower the learning "
-                "rate (trainer_config.optimizer.lr) or set posewright.gradient_clip"
-            )
+        for name in sorted(values):
+            if name.startswith("train/") and not math.isfinite(values[name]):
+                raise InputError(
+                    f"{name} is {values[name]} in epoch {trainer.current_epoch}; lower the learning rate "
+                    "(trainer_config.optimizer.lr) or set posewright.gradient_clip"
+                )
         row = {
             "epoch": trainer.current_epoch,
             "step": trainer.global_step,

@@ -9,6 +9,7 @@ import lightning
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 from posewright.config.recipe import Recipe
 from posewright.model_types.base import ModelType
@@ -67,7 +68,8 @@ class PoseModule(lightning.LightningModule):
         torch.manual_seed(int(drawn[0]))
         losses = self._step(batch, "train")
         self.log("train/loss", losses["train/loss"], on_step=True, on_epoch=False, prog_bar=True, logger=False)
-        return {"loss": losses["train/loss"], "losses": {name: value.detach() for name, value in losses.items()}}
+        everything = sum((losses[f"train/{head}"] for head in self.network.separate_heads), losses["train/loss"])
+        return {"loss": everything, "losses": {name: value.detach() for name, value in losses.items()}}
 
     def validation_step(self, batch: Batch, index: int) -> None:
         """Log the loss of a batch."""
@@ -94,6 +96,17 @@ class PoseModule(lightning.LightningModule):
         weights = torch.full((poses.n_frames,), self._negative_weight, device=self.device)
         weights[poses.frame] = 1.0
         return weights
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Bound the norm of the gradient, of each part of the network that learns apart by itself."""
+        if gradient_clip_val is not None:
+            for weights in self.network.learning_apart:
+                torch.nn.utils.clip_grad_norm_(weights, gradient_clip_val)
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """Move a batch."""
