@@ -36,9 +36,9 @@ def avoid_this_node(why: str) -> list[str]:
     return nodes
 
 
-def avoided() -> list[str]:
-    """Return the nodes noted in this run, sorted."""
-    return sorted(path.name for path in AVOIDED.glob("*"))
+def avoided() -> dict[str, str]:
+    """Return the nodes noted in this run by name, sorted, each with what is wrong with its GPU."""
+    return {path.name: path.read_text(encoding="utf-8").strip() for path in sorted(AVOIDED.glob("*"))}
 
 
 def forget_avoided(project: Path) -> None:

@@ -99,7 +99,7 @@ def _extra(own: str | None, *, avoids: bool) -> Callable[[Any, Any, int], str]:
     """Return further words for sbatch: the site's own, and the nodes to leave out when the job is submitted."""
 
     def words(wildcards: Any, input: Any, attempt: int) -> str:
-        nodes = avoided() if avoids else []
+        nodes = list(avoided()) if avoids else []
         return " ".join([_KEEP_LOG, *([own] if own else []), *([f"--exclude={','.join(nodes)}"] if nodes else [])])
 
     return words

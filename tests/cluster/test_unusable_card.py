@@ -70,6 +70,7 @@ def test_one_job_finds_out_and_the_next_run_asks_again(tmp_path: Path) -> None:
     assert said.endswith("until the end of this run no job that needs a GPU is sent to gpu1\n")
     assert submitted(failed.stderr, "train_model") == 1
     assert failed.stderr.count("Requested node configuration is not available") == 2, "sbatch refuses what is left"
+    assert "no job with a GPU was sent to gpu1: the GPU Tesla K80" in failed.stderr
     assert [path.name for path in (project / AVOIDED).iterdir()] == ["gpu1"]
 
     done = run(project)  # its jobs see no GPU at all

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from posewright.avoided import avoided
 from posewright.config.stages import STAGE_VERSION
 from posewright.discretion import PRIVATE_VARIABLE
 from posewright.errors import InputError
@@ -320,6 +321,8 @@ def start_run(log):
 def end_run(is_finished):
     """Forget the run, leave one file that says how it ended, and one table of where everything comes from."""
     RUN.end(Path())
+    for node, why in avoided().items():
+        logger.warning(f"From some time on no job with a GPU was sent to {node}: {why}")
     write_summary(Path(SUMMARY), RUN, Path(STATUS), is_finished=is_finished)
     write_table(Path("results"), PLAN.project.datasets, Path(RECORDS))
     fault = notify(SITE.notify, Path(SUMMARY))
