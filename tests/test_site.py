@@ -67,7 +67,7 @@ def test_a_job_with_gpus_leaves_out_nodes_that_are_of_no_use_from_when_they_are_
     extra["store_frames"] = found.of("store_frames", runtime=1)["slurm_extra"]
     assert extra.pop("predict_videos") is None
     assert {words(None, [], 1) for words in extra.values()} == {"--open-mode=append", "--open-mode=append --nice=2"}
-    for node in ("gpu2", "gpu1"):
+    for node in ("gpu2", "gpu1", ".gpu3.half-written"):
         (AVOIDED / node).parent.mkdir(parents=True, exist_ok=True)
         (AVOIDED / node).write_text("too old")
     assert extra["train_model"](None, [], 2) == "--open-mode=append --exclude=gpu1,gpu2"

@@ -38,7 +38,8 @@ def avoid_this_node(why: str) -> list[str]:
 
 def avoided() -> dict[str, str]:
     """Return the nodes noted in this run by name, sorted, each with what is wrong with its GPU."""
-    return {path.name: path.read_text(encoding="utf-8").strip() for path in sorted(AVOIDED.glob("*"))}
+    notes = sorted(AVOIDED.glob("[!.]*"))  # hidden ones are still being written
+    return {note.name: note.read_text(encoding="utf-8").strip() for note in notes}
 
 
 def forget_avoided(project: Path) -> None:

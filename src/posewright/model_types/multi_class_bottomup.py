@@ -70,7 +70,7 @@ class MultiClassBottomUp:
 
         Class maps come from a network of their own, unlike the peer's: what both would share has to tell nodes of all
         animals alike, and the animals apart. Five animals of synthetic frames (`bench/identities.py`, arena5) were so
-        placed to 0.87 px in the median and 98 % got their own name; with one backbone and two decoders to 1.02 px and
+        placed to 0.85 px in the median and 98 % got their own name; with one backbone and two decoders to 1.02 px and
         97 %, and by bottom-up without classes to 0.86 px.
         """
         limbs = 2 * len(self.skeleton.edges)

@@ -62,7 +62,7 @@ class MultiClassTopDown:
         The peer has one vector a crop, of the highest values of its deepest level anywhere in the crop, and so with
         what other animals there say of themselves. Class vectors come from a network of their own, which learns all
         animals that a crop shows and is asked at the nodes of the one in its middle. Of five animals of synthetic
-        frames (`bench/identities.py`, arena5) 96 % so got their own name; 94 % where only the one in the middle was
+        frames (`bench/identities.py`, arena5) 95 % so got their own name; 94 % where only the one in the middle was
         learnt, and 94 % by one vector of the crop's middle third.
         """
         classes = len(self.classes)
