@@ -123,6 +123,31 @@ def test_who_it_is_is_asked_at_the_nodes_that_were_found() -> None:
     np.testing.assert_allclose(nothing.class_probabilities, 1 / 3)
 
 
+def test_faint_nodes_count_less_for_who_it_is() -> None:
+    """The faint nodes lie on another animal, which covers this one."""
+    poses, size = crops(2, 3)
+    model_type = multi_class(3)
+    maps = model_type.encode(poses, size)
+    n_nodes = maps["confmaps"].shape[1]
+    is_faint = (np.arange(n_nodes) + np.arange(12)[:, None]) % 2 == 1
+    own = replace(poses, points=np.where(is_faint[..., None], np.nan, poses.points))
+    other = replace(poses, points=np.where(is_faint[..., None], poses.points, np.nan))
+    other = replace(other, class_ids=(poses.class_ids + 1) % 3)
+    vectors = np.maximum(*(model_type.encode(part, size)["class_vectors"] for part in (own, other)))
+    found = []
+    for height in (1.0, 0.3):
+        confmaps = maps["confmaps"] * np.where(is_faint, height, 1.0)[..., None, None]
+        read = model_type.decode({"confmaps": confmaps, "class_vectors": vectors}, DecodeOptions())
+        assert read.class_probabilities is not None
+        np.testing.assert_allclose(read.class_probabilities.sum(axis=1), 1.0, rtol=1e-6)
+        found.append(read.class_probabilities[np.arange(12), poses.class_ids])
+    seen = ~np.isnan(poses.points[..., 0])
+    disputed = (seen & is_faint).any(axis=1) & (seen & ~is_faint).any(axis=1)
+    assert disputed.sum() >= 10
+    gain = (found[1] - found[0])[disputed]
+    assert gain.min() > 0.01 and gain.mean() > 0.1
+
+
 def perfect(truth: PoseBatch, n_classes: int) -> TopDown:
     """Return top-down with stages that know the truth and see each crop's place in its pixels (see test_topdown)."""
     centroid, instance = Centroid(laws.SKELETON, ANCHOR, 2, 1.5), multi_class(n_classes)

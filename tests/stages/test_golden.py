@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,15 @@ def _predict() -> dict[str, Any]:
         for refinement in ("gaussian", "integral"):
             read = types[name].decode(maps, DecodeOptions(refinement=refinement))  # type: ignore[arg-type]
             found[f"{name} {refinement}"] = [*_numbers(read.points), *_numbers(read.raw_scores)]
+    for name, head in NAMED.items():
+        recipe = load_recipe({"model_config": {"backbone_config": {"unet": {}}, "head_configs": {name: head}}})
+        named = replace(poses, class_ids=np.tile([0, 1], 6))
+        kind = from_recipe(recipe, SKELETON, ("a", "b"))
+        maps = {head: m + rng.normal(0, 0.02, m.shape) for head, m in kind.encode(named, size).items()}
+        maps["confmaps"] *= np.array([1.0, 0.8, 0.6])[:, None, None]  # nodes found with unlike certainty
+        read = kind.decode(maps, DecodeOptions())
+        assert read.class_scores is not None
+        found[name] = [*_numbers(read.points), *_numbers(read.class_scores), *_numbers(read.class_ids)]
     centroids = types["centroid"].decode(types["centroid"].encode(poses, size), DecodeOptions())
     topdown = TopDown(
         locate=lambda images: centroids,

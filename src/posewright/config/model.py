@@ -233,7 +233,7 @@ class ClassMaps(Section):
 
 
 class ClassVectors(Section):
-    """One probability per identity for each crop: the mean of those at its nodes."""
+    """One probability per identity for each crop: the mean of those at its nodes, by the heights of their peaks."""
 
     classes: Names | None = None
     """Identities in order; null: the track names, sorted."""

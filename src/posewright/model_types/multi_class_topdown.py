@@ -103,12 +103,13 @@ class MultiClassTopDown:
     def decode(self, outputs: Maps, options: DecodeOptions) -> PoseBatch:
         """Return exactly one instance a crop, all nodes NaN where nothing was found: rows stay crops.
 
-        The probabilities of a crop's classes are the mean of those at its nodes. Each crop names its own best class
-        here; top-down lets the crops of a frame share out the classes. The raw score is the sum of the peak values;
-        top-down replaces it by the centroid's.
+        The probabilities of a crop's classes are the mean of those at its nodes, each counted by its peak's height:
+        a faint peak may be of another animal that lies over this one. Each crop names its own best class here;
+        top-down lets the crops of a frame share out the classes. The raw score is the sum of the peak values; top-down
+        replaces it by the centroid's.
         """
         points, scores = read_single_instances(outputs["confmaps"], self.stride, self.sigma_cells, options)
-        likeness = self._likeness(outputs["class_vectors"], points)
+        likeness = self._likeness(outputs["class_vectors"], points, scores)
         return PoseBatch(
             points=points,
             frame=np.arange(len(points)),
@@ -120,11 +121,15 @@ class MultiClassTopDown:
             class_probabilities=likeness,
         )
 
-    def _likeness(self, vectors: Array, points: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _likeness(
+        self, vectors: Array, points: NDArray[np.float32], scores: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
         """Return probabilities ``[crop class]`` of ``points [crop node xy]``; all alike where nothing was found."""
         crop, node = np.nonzero(~np.isnan(points[..., 0]))
+        height = np.clip(scores[crop, node], 0.0, 1.0)
         likeness = np.zeros((len(points), len(self.classes)), np.float32)
-        np.add.at(likeness, crop, read_class_scores(vectors, self.class_stride, crop, points[crop, node]))
+        at_nodes = read_class_scores(vectors, self.class_stride, crop, points[crop, node])
+        np.add.at(likeness, crop, at_nodes * height[:, None])
         total = likeness.sum(axis=1, keepdims=True)
         return np.where(total > 0, likeness / np.where(total > 0, total, 1), np.float32(1 / len(self.classes)))
 
