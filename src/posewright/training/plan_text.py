@@ -77,7 +77,7 @@ def _facts(measured: LabelStatistics) -> list[str]:
         )
     if measured.frames < _FEW_FRAMES:
         facts.append(f"With {measured.frames} frames every number here is uncertain; label more before trusting them.")
-    names = f"{len(measured.names)} of the names occur in several recordings" if measured.names else "no name recurs"
+    names = f"{counted(len(measured.names), 'name')} in several recordings" if measured.names else "no name recurs"
     facts.append(f"{percent(measured.named)} of the animals carry a name that a person gave; {names}.")
     return facts
 
