@@ -64,8 +64,8 @@ class PoseBatch:
         raw_scores: ``[row]``, the model type's own instance score; None for truth.
         class_ids: ``[row]`` integer, -1 where unknown; None where the type knows no classes.
         class_scores: ``[row]``, score of the assigned class, NaN where unknown; None where the type knows no classes.
-        class_probabilities: ``[row class]``, of each row by itself, as long as the rows of a frame have not been told
-            apart; None otherwise.
+        class_probabilities: ``[row class]``, of each row by itself, where the rows of a frame share out the classes
+            by them; None otherwise.
     """
 
     points: Array

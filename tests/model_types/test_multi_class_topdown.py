@@ -17,6 +17,7 @@ from posewright.model_types import from_json, from_recipe
 from posewright.model_types.centroid import Centroid
 from posewright.model_types.multi_class_topdown import MultiClassTopDown, cross_entropy
 from posewright.model_types.topdown import TopDown, told_apart
+from posewright.prediction.estimator import surely_found
 from posewright.shapes import DecodeOptions, PoseBatch, Size
 
 from . import laws
@@ -178,7 +179,6 @@ def test_animals_come_back_under_their_names(n_classes: int) -> None:
     truth = laws.with_classes(animals(), n_classes)
     found = perfect(truth, n_classes).predict(images_of(4, SIZE))
     laws.assert_same_individuals(found, truth, EXACT_PX)
-    assert found.class_probabilities is None
     assert found.class_scores is not None
     assert (found.class_scores == 1).all()
 
@@ -202,6 +202,16 @@ def test_the_classes_are_shared_out_for_the_greatest_sum(n_rows: int, n_classes:
         best = max(float(square[list(rows_of), range(len(named))].sum()) for rows_of in chosen)
         assert np.nansum(poses.class_scores[rows]) == pytest.approx(best, rel=1e-5)
     assert poses.class_names(NAMES) == [NAMES[index] if index >= 0 else None for index in poses.class_ids.tolist()]
+
+
+def test_what_is_dropped_as_too_unsure_takes_no_class() -> None:
+    likeness = np.array([[0.8, 0.2], [0.1, 0.9], [0.9, 0.1]], np.float32)
+    sure = np.array([[0.9, 0.8], [0.9, 0.7], [0.2, np.nan]], np.float32)
+    every = told_apart(PoseBatch(np.zeros((3, 2, 2)), np.zeros(3, np.int64), 1, sure, class_probabilities=likeness))
+    assert every.class_names(NAMES) == [None, "bob", "ann"]
+    kept = surely_found(every, DecodeOptions(min_instance_score=0.3))
+    assert kept.class_names(NAMES) == ["ann", "bob"]
+    np.testing.assert_array_equal(kept.class_scores, np.array([0.8, 0.9], np.float32))
 
 
 def test_a_model_of_an_earlier_version_is_refused_in_words() -> None:

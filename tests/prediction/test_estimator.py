@@ -243,7 +243,7 @@ def test_named_animals_are_named_once_a_frame(
     estimator = load(method)
     assert estimator.classes == ("animal_1", "animal_2")
     poses = estimator.predict(images[method])
-    assert poses.class_ids is not None and poses.class_scores is not None and poses.class_probabilities is None
+    assert poses.class_ids is not None and poses.class_scores is not None
     named = [
         (frame, name)
         for frame, name in zip(poses.frame.tolist(), poses.class_names(estimator.classes), strict=True)

@@ -67,7 +67,10 @@ class TopDown:
 
 
 def told_apart(poses: PoseBatch) -> PoseBatch:
-    """Give each class to at most one instance of a frame; instances beyond the classes get none (peer: 7.3)."""
+    """Give each class to at most one instance of a frame; instances beyond the classes get none (peer: 7.3).
+
+    To be done again where instances were dropped: one that is none may have taken another's class.
+    """
     likeness = poses.class_probabilities
     if likeness is None:
         return poses
@@ -77,4 +80,4 @@ def told_apart(poses: PoseBatch) -> PoseBatch:
         ids[rows] = assign_classes(likeness[rows])
     own = np.take_along_axis(likeness, np.maximum(ids, 0)[:, None], axis=1)[:, 0]
     scores = np.where(ids >= 0, own, np.float32(np.nan))
-    return replace(poses, class_ids=ids, class_scores=scores, class_probabilities=None)
+    return replace(poses, class_ids=ids, class_scores=scores)

@@ -17,7 +17,7 @@ from posewright.labels.skeleton import Skeleton
 from posewright.model_types.bottomup import BottomUp
 from posewright.model_types.centroid import Centroid
 from posewright.model_types.plan import ModelPlan, load_plan
-from posewright.model_types.topdown import TopDown
+from posewright.model_types.topdown import TopDown, told_apart
 from posewright.prediction.backends import Backend, BackendName, open_backend
 from posewright.samples.preprocess import antialiased
 from posewright.shapes import DecodeOptions, PoseBatch, Size, concatenate, to_numpy
@@ -180,10 +180,10 @@ def _resized(poses: PoseBatch, factor: float) -> PoseBatch:
 
 
 def surely_found(poses: PoseBatch, options: DecodeOptions) -> PoseBatch:
-    """Return the instances whose score reaches the least one asked for."""
+    """Return the instances whose score reaches the least one asked for; they share out the classes of crops anew."""
     if options.min_instance_score <= 0:
         return poses
-    return poses.rows(poses.instance_scores >= options.min_instance_score)
+    return told_apart(poses.rows(poses.instance_scores >= options.min_instance_score))
 
 
 def load_estimator(
