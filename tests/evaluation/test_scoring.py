@@ -118,6 +118,19 @@ def test_identity_is_that_of_the_names(make_truth: Any, make_poses: Any) -> None
     assert nobody == {"accuracy": None, "denominator": 0}
 
 
+def test_names_given_to_animals_that_nobody_asked_for_are_not_judged(make_truth: Any, make_poses: Any) -> None:
+    truth = make_truth()
+    names = [name for frame in truth.frames for name in frame.tracks]
+    told = ["ann"] * len(names)  # a model that knows one individual
+    everybody = evaluate_poses(truth, make_poses(truth), predicted_tracks=told).metrics["identity"]
+    assert everybody == {"accuracy": 0.5, "denominator": 12}
+    asked = evaluate_poses(truth, make_poses(truth), predicted_tracks=told, classes=["ann"])
+    assert asked.metrics["identity"] == {"accuracy": 1.0, "denominator": 6}
+    table = asked.instances
+    assert set(table[table["predicted_track"].notna()]["true_track"]) == {"ann"}
+    assert set(table["true_track"]) == {"ann", "bob"}
+
+
 def test_no_predictions_at_all(make_truth: Any, make_poses: Any) -> None:
     truth = make_truth()
     result = evaluate_poses(truth, make_poses(truth).rows(np.zeros(12, bool)))

@@ -94,7 +94,14 @@ def evaluate_method(
     poses, chosen, estimator = read.poses, read.thresholds, read.estimator
     corrected = corrected_instances(labels, truth) if labels else None
     evaluation = evaluate_poses(
-        truth, poses, units=units, predicted_tracks=read.names, complete=complete, sigmas=sigmas, corrected=corrected
+        truth,
+        poses,
+        units=units,
+        predicted_tracks=read.names,
+        classes=estimator.classes if estimator is not None and estimator.classes else None,
+        complete=complete,
+        sigmas=sigmas,
+        corrected=corrected,
     )
     curve = coverage_curve(evaluate_poses(truth, read.lowest, units=units, complete=complete, sigmas=sigmas).keypoints)
     test_digest = labels_digest(split / f"{side}.slp")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +32,7 @@ class FrameMatch:
         true_index: ``[true]``.
         predicted_index: ``[predicted]``.
         true_tracks: names, None without one.
-        predicted_tracks: names, None without one.
+        predicted_tracks: names, None without one, and None of an animal that the method was not to know.
         oks: customary OKS ``[true predicted]``.
         oks_coco: OKS by COCO's formula ``[true predicted]``, area as in the customary form.
         pairs: (true, predicted) by our matching rule.
@@ -64,7 +64,11 @@ class FrameMatch:
 
 
 def match_frames(
-    truth: LabelSet, predicted: PoseBatch, predicted_tracks: Sequence[str | None] | None, sigmas: Sigmas
+    truth: LabelSet,
+    predicted: PoseBatch,
+    predicted_tracks: Sequence[str | None] | None,
+    sigmas: Sigmas,
+    classes: Collection[str] | None = None,
 ) -> tuple[list[FrameMatch], float]:
     """Match every labelled frame; return the frames and the reach in pixels that the matching used.
 
@@ -73,13 +77,14 @@ def match_frames(
         predicted: poses in the truth's node order.
         predicted_tracks: a name for each row of the batch, if the method names animals.
         sigmas: of OKS.
+        classes: the individuals that the method was to know; None: all that are named.
     """
     _check_shapes(truth, predicted, predicted_tracks)
     reach_px = animal_length_px(frame.points for frame in truth.frames)
     tracks = list(predicted_tracks) if predicted_tracks is not None else [None] * len(predicted)
     rows_of = [np.flatnonzero(predicted.frame == index) for index in range(predicted.n_frames)]
     frames = [
-        _match_frame(labelled, predicted, rows, tracks, reach_px, sigmas)
+        _match_frame(labelled, predicted, rows, tracks, reach_px, sigmas, classes)
         for labelled, rows in zip(truth.frames, rows_of, strict=True)
     ]
     return frames, reach_px
@@ -92,6 +97,7 @@ def _match_frame(
     tracks: Sequence[str | None],
     reach_px: float,
     sigmas: Sigmas,
+    classes: Collection[str] | None,
 ) -> FrameMatch:
     true_index = np.flatnonzero(seen(labelled.points).any(axis=-1))
     points = np.asarray(predicted.points[rows], dtype=np.float64)
@@ -100,6 +106,9 @@ def _match_frame(
     true_points, found = np.asarray(labelled.points[true_index], np.float64), points[predicted_index]
     node_scores = np.full(found.shape[:2], np.nan) if predicted.node_scores is None else predicted.node_scores[kept]
     scores = np.ones(len(kept)) if predicted.node_scores is None else predicted.instance_scores[kept]
+    pairs = match_nearest(true_points, found, reach_px)
+    true_tracks = tuple(labelled.tracks[index] for index in true_index)
+    strangers = {b for a, b in pairs if classes is not None and true_tracks[a] not in classes}
     return FrameMatch(
         video=labelled.video,
         frame=labelled.frame,
@@ -109,11 +118,11 @@ def _match_frame(
         node_scores=np.asarray(node_scores, np.float64),
         true_index=true_index,
         predicted_index=predicted_index,
-        true_tracks=tuple(labelled.tracks[index] for index in true_index),
-        predicted_tracks=tuple(tracks[row] for row in kept),
+        true_tracks=true_tracks,
+        predicted_tracks=tuple(None if index in strangers else tracks[row] for index, row in enumerate(kept)),
         oks=customary_oks(true_points, found, sigmas),
         oks_coco=coco_oks(true_points, found, box_area(true_points), sigmas),
-        pairs=match_nearest(true_points, found, reach_px),
+        pairs=pairs,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -46,6 +46,7 @@ def evaluate_poses(
     *,
     units: Mapping[tuple[int, int], str] | None = None,
     predicted_tracks: Sequence[str | None] | None = None,
+    classes: Collection[str] | None = None,
     complete: bool = True,
     sigmas: Float | None = None,
     corrected: Mapping[tuple[int, int], NDArray[np.bool_]] | None = None,
@@ -57,12 +58,13 @@ def evaluate_poses(
         predicted: NumPy poses in the truth's node order; ``frame`` ``i`` belongs to the ``i``-th labelled frame.
         units: unit of inference of each (video, frame); the video if not given.
         predicted_tracks: a name for each predicted row, if the method names animals.
+        classes: the individuals that the method was to know; the names it gives to others are not judged. None: all.
         complete: every animal in the labelled frames is labelled, so unmatched predictions are faults.
         sigmas: OKS sigmas ``[node]`` of repeated labels; None: nobody measured them, and the default stands for all.
         corrected: which true instances of each (video, frame) began as a model's prediction; None if nobody knows.
     """
     used: Sigmas = DEFAULT_SIGMA if sigmas is None else sigmas
-    frames, reach_px = match_frames(truth, predicted, predicted_tracks, used)
+    frames, reach_px = match_frames(truth, predicted, predicted_tracks, used, classes)
     unit_of = dict(units) if units is not None else {frame.key: f"v{frame.video}" for frame in truth.frames}
     instances = instance_table(frames, truth.videos, unit_of, reach_px)
     instances["corrected"] = _corrected(instances, corrected)
