@@ -9,6 +9,9 @@ import pytest
 import torch
 import torchvision
 
+from posewright.networks.stochastic_depth import StochasticDepth
+from posewright.training.memory import in_parts
+
 from ..training.small import HEADS, SWINT
 from .golden import golden_image, golden_network, worst_difference
 from .staged_laws import (
@@ -93,3 +96,36 @@ def test_named_sizes_have_torchvisions_shapes(size: str) -> None:
         theirs = getattr(torchvision.models, f"swin_{size[0]}")(weights=None).features
     wanted = {name: shape for name, shape in shapes(theirs).items() if not name.endswith("relative_position_index")}
     assert shapes(ours) == wanted
+
+
+def test_blocks_are_left_out_for_the_same_images_in_parts_of_a_batch() -> None:
+    """So that a batch which goes through in parts, for want of memory or by `accumulate`, teaches the same."""
+    torch.manual_seed(1)
+    network = network_with(SWINT, {"confmaps": 2}).train()
+    for layer in network.modules():
+        if isinstance(layer, StochasticDepth) and layer.rate:
+            layer.rate = 0.5
+    images = torch.rand(6, 1, 32, 32)
+    found = []
+    for most in (None, 4, 1):
+        torch.manual_seed(2)
+        network.zero_grad()
+        maps = in_parts(network, images, most)["confmaps"]
+        maps.square().mean().backward()
+        found.append((maps.detach(), [p.grad.clone() for p in network.parameters() if p.grad is not None]))
+    for maps, gradients in found[1:]:
+        torch.testing.assert_close(maps, found[0][0])
+        torch.testing.assert_close(gradients, found[0][1])
+    torch.manual_seed(3)
+    other = network(images)["confmaps"]
+    assert (other - found[0][0]).abs().max() > 0.01 * found[0][0].abs().max()
+
+
+def test_stochastic_depth_draws_as_torchvisions() -> None:
+    features = torch.rand(8, 3, 4, 4)
+    torch.manual_seed(0)
+    ours = StochasticDepth(0.3)(features)
+    torch.manual_seed(0)
+    theirs = torchvision.ops.StochasticDepth(0.3, "row")(features)
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
+    assert StochasticDepth(0.3).eval()(features) is features

@@ -14,6 +14,7 @@ from posewright.config.sections import Section
 Names = Annotated[tuple[str, ...], Field(strict=False)]
 Pairs = Annotated[tuple[Annotated[tuple[str, str], Field(strict=False)], ...], Field(strict=False)]
 Stride = Literal[1, 2, 4, 8, 16, 32, 64, 128]
+DeepestStride = Literal[2, 4, 8, 16, 32, 64, 128]
 StemStride = Literal[2, 4]
 FourCounts = Annotated[tuple[Count, Count, Count, Count], Field(strict=False)]
 
@@ -58,7 +59,7 @@ class UNet(Section):
     """Channels of the first level."""
     filters_rate: Positive = 1.5
     """Factor by which channels grow from level to level."""
-    max_stride: Annotated[Stride, OrAuto()] = 16
+    max_stride: Annotated[DeepestStride, OrAuto()] = 16
     """Input pixels per cell at the deepest level, a power of two; sets how far the network sees around a pixel."""
     stem_stride: int | None = None
     """Stride of a stem before the encoder; only null is available."""

@@ -170,6 +170,8 @@ class Recipe(Section):
             tree["posewright"]["points"] = "float32"  # earlier trainings drew their targets with bfloat16 too
         if self.model_type in ("multi_class_bottomup", "multi_class_topdown"):
             tree["posewright"]["identities"] = "beside"  # earlier trainings had other heads, or other first weights
+        if getattr(self.backbone_settings, "pre_trained_weights", None) is not None:
+            tree["posewright"]["stem"] = "offset"  # of gray images earlier trainings knew one mean colour only
         backbone = tree["model_config"]["backbone_config"]
         heads = tree["model_config"]["head_configs"]
         tree["model_config"]["backbone_config"] = {self.backbone: backbone[self.backbone]}

@@ -15,6 +15,7 @@ from posewright.errors import InputError
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  #: of ImageNet's red, green and blue in 0 to 1
 _LUMA = (0.2989, 0.587, 0.114)  #: as in `posewright.samples.preprocess`
 _STEM = "features.0.0.weight"  #: the first convolution in torchvision's files, ``[output 3 height width]``
+_STEM_BIAS = "features.0.0.bias"
 
 
 class ImageNetNormalisation(nn.Module):
@@ -81,17 +82,13 @@ def _place(name: str) -> tuple[Path, str]:
 def load_into(stages: nn.Sequential, last: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Copy torchvision's weights into the stages of an encoder.
 
-    For gray images the three channels of the first convolution are added: a gray image then gives what the same image
-    gave when it was repeated to three channels, and no channel is computed for nothing.
-
     Args:
         stages: the encoder's stages, which torchvision calls ``features``.
         last: what it calls ``norm``; anything without parameters where there is none.
-        weights: as in torchvision's file; the classifier's are left out.
+        weights: as in torchvision's file, for normalised images; the classifier's are left out.
     """
     is_gray = stages.get_parameter(_STEM.removeprefix("features.")).shape[1] == 1
-    stem = weights[_STEM]
-    adapted = {**weights, _STEM: stem.sum(1, keepdim=True) if is_gray else stem}
+    adapted = {**weights, **(_gray_stem(weights) if is_gray else {})}
     for module, prefix in ((stages, "features."), (last, "norm.")):
         # the table of relative positions is the same for all weights and made anew, not loaded
         own = {
@@ -101,3 +98,16 @@ def load_into(stages: nn.Sequential, last: nn.Module, weights: Mapping[str, Tens
         }
         if list(module.parameters()):
             module.load_state_dict(own)
+
+
+def _gray_stem(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the first convolution for one channel: no channel is computed for nothing.
+
+    Gray images give what they gave when repeated to three channels, each normalised by itself: the channels' shares add
+    up, and what their means differ from the gray one's goes into the bias. Only where the convolution reaches over the
+    image's border its zeros stand for slightly other grays.
+    """
+    colour, gray = ImageNetNormalisation(3), ImageNetNormalisation(1)
+    shares = weights[_STEM] / colour.std
+    offset = (shares * (gray.mean - colour.mean)).sum((1, 2, 3))
+    return {_STEM: (shares * gray.std).sum(1, keepdim=True), _STEM_BIAS: weights[_STEM_BIAS] + offset}

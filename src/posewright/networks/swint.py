@@ -9,6 +9,7 @@ from torchvision.models.swin_transformer import SwinTransformer, SwinTransformer
 
 from posewright.config.model import SwinArchitecture, SwinT
 from posewright.networks.staged import StagedEncoder
+from posewright.networks.stochastic_depth import StochasticDepth
 from posewright.networks.windows import WindowAttention
 
 _ARCHITECTURES = {
@@ -34,6 +35,9 @@ def swin_encoder(settings: SwinT, in_channels: int) -> StagedEncoder:
     stages[0][0] = nn.Conv2d(  # type: ignore[operator]
         in_channels, arch.embed, settings.patch_size, stride=settings.stem_patch_stride, padding=1
     )
+    for block in stages.modules():
+        if isinstance(block, SwinTransformerBlock):
+            block.stochastic_depth = StochasticDepth(block.stochastic_depth.p)
     return StagedEncoder(
         stages,
         last=swin.norm,
