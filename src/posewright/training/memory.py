@@ -2,13 +2,14 @@
 
 Only the forward pass is done in parts, each of which is computed again for the backward pass (gradient checkpointing,
 Chen et al. 2016, along the batch). The loss is that of the whole batch whatever it averages over, and so are optimiser
-steps, sample order and augmentation. It costs one more forward pass.
+steps, sample order, augmentation, and what layers draw. It costs one more forward pass.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from torch.utils.checkpoint import checkpoint
 from posewright.errors import InputError
 from posewright.files import read_json, write_json
 from posewright.networks.network import Network
+from posewright.networks.stochastic_depth import StochasticDepth
 
 _SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED")
 
@@ -26,11 +28,36 @@ def in_parts(network: Network, images: Tensor, most: int | None) -> dict[str, Te
     if most is None or len(images) <= most:
         outputs: dict[str, Tensor] = network(images)
         return outputs
+    state, layers = _random_state(images.device), [one for one in network.modules() if isinstance(one, StochasticDepth)]
+
+    def part(first: int) -> dict[str, Tensor]:
+        _set_random_state(images.device, state)
+        for layer in layers:
+            layer.place = first, len(images)
+        found: dict[str, Tensor] = network(images[first : first + most])
+        for layer in layers:
+            layer.place = None
+        return found
+
     parts = [
-        checkpoint(network, part, use_reentrant=False) if torch.is_grad_enabled() else network(part)
-        for part in torch.split(images, most)
+        checkpoint(part, first, use_reentrant=False) if torch.is_grad_enabled() else part(first)
+        for first in range(0, len(images), most)
     ]
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+
+def _random_state(device: torch.device) -> Tensor:
+    """Return the state of the generator that layers on a device draw from."""
+    state: Tensor = _generator_of(device).get_rng_state()
+    return state
+
+
+def _set_random_state(device: torch.device, state: Tensor) -> None:
+    _generator_of(device).set_rng_state(state)
+
+
+def _generator_of(device: torch.device) -> Any:
+    return torch if device.type == "cpu" else torch.get_device_module(device)
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
