@@ -24,13 +24,21 @@ RUNNING: list[subprocess.Popen[str]] = []  #: all that were started; `conftest` 
 class Training:
     """One process that trains on the data of `make_small_data`."""
 
-    def __init__(self, data: Path, recipe: Recipe, work: Path, out: Path, **environment: str) -> None:
+    def __init__(
+        self,
+        data: Path,
+        recipe: Recipe,
+        work: Path,
+        out: Path,
+        script: Path = ROOT / "scripts" / "train_model.py",
+        **environment: str,
+    ) -> None:
         self.work = work
         self.out = out
         words = ["--recipe", canonical_json(recipe.to_json()), "--split", str(data / "split")]
         words += ["--store", str(data / "store" / "store.json"), "--work", str(work), "--out", str(out)]
         self.process = subprocess.Popen(
-            [sys.executable, str(ROOT / "scripts" / "train_model.py"), *words],
+            [sys.executable, str(script), *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -13,7 +13,7 @@ from posewright.config.recipe import Recipe, load_recipe
 from posewright.door import INTERRUPTED
 from posewright.files import read_json
 
-from .processes import Training, assert_same_training
+from .processes import ROOT, Training, assert_same_training
 from .small import make_small_data, small_recipe, train
 
 STEP_OF_A_JOB = {"SLURM_JOB_ID": "5", "SLURM_NTASKS": "1", "SLURM_PROCID": "0", "SLURM_LOCALID": "0"}
@@ -51,6 +51,28 @@ def test_two_processes_learn_what_one_with_twice_the_batch_does(data: Path, tmp_
     one = train(data, recipe(6, 1), tmp_path / "one")
     np.testing.assert_allclose(losses(tmp_path / "two"), losses(one), rtol=1e-4)
     assert read_json(tmp_path / "two" / "model.json")["training"]["devices"] == 2
+
+
+UNLIKE = """
+import os, sys
+from posewright.training.module import PoseModule
+stepped = PoseModule._step
+def unlike(self, batch, side):
+    worse = 1.5 if side == "val" and self.current_epoch == 1 and os.environ.get("LOCAL_RANK") == "1" else 1.0
+    return {name: worse * value for name, value in stepped(self, batch, side).items()}
+PoseModule._step = unlike
+sys.path.insert(0, SCRIPTS)
+import train_model
+train_model.door.main(train_model.main)
+"""
+
+
+def test_processes_that_find_unlike_validation_losses_choose_the_same_epoch(data: Path, tmp_path: Path) -> None:
+    """Devices differ in the last digits; one that saves an epoch for the best would wait for the others for ever."""
+    script = tmp_path / "unlike.py"
+    script.write_text(UNLIKE.replace("SCRIPTS", repr(str(ROOT / "scripts"))))
+    Training(data, recipe(3, 2, "centroid"), tmp_path / "work", tmp_path / "two", script=script).finish()
+    assert read_json(tmp_path / "two" / "model.json")["training"]["epochs"] == 2
 
 
 @pytest.mark.long

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from posewright.config.recipe import load_recipe
 from posewright.labels.read import read_side
+from posewright.samples.augment import augmented
 from posewright.samples.store import FrameStore
 from posewright.training.loaders import train_loader
 from posewright.training.planning import make_plan
@@ -23,3 +25,21 @@ def test_images_come_in_the_order_of_the_labels_where_asked(data: Path, shuffle:
     assert sorted(seen) == list(range(len(labels.frames)))
     assert (seen != sorted(seen)) == shuffle
     assert (recipe.science() == small_recipe("single_instance").science()) == shuffle
+
+
+@pytest.mark.parametrize(("jitter", "shift"), [(0.2, 0.0), (0.025, 0.4), (0.2, 0.4)])
+def test_shifted_crops_show_the_animals_surroundings(data: Path, jitter: float, shift: float) -> None:
+    """A frame that is white beyond all borders leaves no black in any crop."""
+    value = small_recipe("centered_instance").to_json()
+    still = {"rotation_p": None, "scale_p": None, "translate_p": 1.0}
+    value["data_config"]["augmentation_config"] = {
+        "geometric": {**still, "translate_width": shift, "translate_height": shift}
+    }
+    value["posewright"]["crop_jitter"] = jitter
+    labels, store = read_side(data / "split" / "train.slp"), FrameStore(data / "store" / "store.json")
+    batches, order = train_loader(make_plan(load_recipe(value), labels, store, 0, ""), labels, store)
+    for key in order:
+        batch = batches.dataset[key]
+        batch.images[:] = 255
+        crops = augmented(batch)[0][..., : batch.content.height, : batch.content.width]
+        assert crops.min() > 0.9

@@ -16,6 +16,7 @@ from posewright.files import read_json
 from posewright.model_types.plan import ModelPlan, load_plan
 from posewright.prediction.backends import open_backend
 from posewright.prediction.export import export_model
+from posewright.training.module import PoseModule
 
 from .small import HEADS, SWINT, UNET, make_small_data, small_recipe, train
 
@@ -36,6 +37,11 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 def log_without_seconds(folder: Path) -> list[list[str]]:
     with (folder / "training_log.csv").open() as stream:
         return [row[:-1] for row in csv.reader(stream)]
+
+
+def validation_losses(folder: Path) -> list[float]:
+    with (folder / "training_log.csv").open() as stream:
+        return [float(row["val/loss"]) for row in csv.DictReader(stream)]
 
 
 @pytest.mark.parametrize("model_type", list(HEADS))
@@ -130,6 +136,50 @@ def test_steps_that_end_before_an_epoch_does_are_validated_all_the_same(data: Pa
     short = load_recipe({**recipe.to_json(), "posewright": {"max_steps": 2}})
     training = read_json(train(data, short, tmp_path / "model") / "model.json")["training"]
     assert (training["steps"], training["stopped_by"]) == (2, "max_steps")
+
+
+def test_steps_that_end_within_a_later_epoch_are_validated(data: Path, tmp_path: Path) -> None:
+    value = small_recipe("single_instance").to_json()
+    six = train(data, load_recipe({**value, "posewright": {"max_steps": 6}}), tmp_path / "six")
+    value["trainer_config"] |= {"train_steps_per_epoch": 6, "max_epochs": 1}
+    whole = train(data, load_recipe(value), tmp_path / "whole")
+    after_four, after_six = validation_losses(six)
+    assert after_six == pytest.approx(validation_losses(whole)[0], rel=1e-4)
+    assert after_six < after_four
+    assert read_json(six / "model.json")["training"]["val_loss"] == after_six
+
+
+def test_counting_steps_changes_no_validation(data: Path, tmp_path: Path) -> None:
+    """Lightning takes a training that counts steps for a restarted one, and would validate on a part of the batches."""
+    value = small_recipe("single_instance").to_json()
+    counted = train(data, load_recipe({**value, "posewright": {"max_steps": 12}}), tmp_path / "counted")
+    plain = train(data, load_recipe(value), tmp_path / "plain")
+    assert log_without_seconds(counted) == log_without_seconds(plain)
+
+
+@pytest.mark.parametrize("lost", [{0}, {1}, {2}, {0, 1, 2}])
+def test_a_validation_loss_that_is_no_number_ends_nothing_and_is_never_best(
+    lost: set[int], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stepped = PoseModule._step
+
+    def overflowing(self: PoseModule, batch: Any, side: str) -> dict[str, torch.Tensor]:
+        losses = stepped(self, batch, side)
+        gone = side == "val" and self.current_epoch in lost
+        return {name: value * float("nan") for name, value in losses.items()} if gone else losses
+
+    monkeypatch.setattr(PoseModule, "_step", overflowing)
+    recipe = small_recipe("single_instance", early_stopping={"patience": 5})
+    if len(lost) == 3:
+        with pytest.raises(InputError, match="a number after none of the 3 epochs; lower the learning rate"):
+            train(data, recipe, tmp_path / "model")
+        return
+    model = train(data, recipe, tmp_path / "model")
+    training = read_json(model / "model.json")["training"]
+    losses = validation_losses(model)
+    assert {epoch for epoch, loss in enumerate(losses) if loss != loss} == lost
+    assert (training["epochs"], training["stopped_by"]) == (3, "max_epochs")
+    assert training["val_loss"] == min(loss for loss in losses if loss == loss)
 
 
 def test_a_crop_smaller_than_the_animals_is_refused(data: Path, tmp_path: Path) -> None:

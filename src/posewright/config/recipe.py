@@ -26,6 +26,8 @@ _BUILT_TYPES = (
 )
 
 
+_LITTLE_SHIFT = 0.025  #: of a crop, as a part of its side, for which the room to turn it suffices; the default's
+
 StartParts = Literal["whole", "backbone", "head"]
 
 
@@ -130,6 +132,17 @@ class Recipe(Section):
         return self.data_config.augmentation_config if self.data_config.use_augmentations_train else None
 
     @property
+    def shift(self) -> float:
+        """How far crops may be shifted to each side, as part of their side; 0 if so little that it needs no room."""
+        varied, is_of_crops = self.augmentation, self.model_type in ("centered_instance", "multi_class_topdown")
+        if varied is None or not is_of_crops:
+            return 0.0
+        turned = varied.geometric
+        shift = self.posewright.crop_jitter
+        shift += max(turned.translate_width, turned.translate_height) if turned is not None else 0.0
+        return shift if shift > _LITTLE_SHIFT else 0.0
+
+    @property
     def mirrors(self) -> bool:
         """Whether training shows mirror images."""
         varied = self.augmentation
@@ -170,6 +183,10 @@ class Recipe(Section):
             tree["posewright"]["points"] = "float32"  # earlier trainings drew their targets with bfloat16 too
         if self.model_type in ("multi_class_bottomup", "multi_class_topdown"):
             tree["posewright"]["identities"] = "beside"  # earlier trainings had other heads, or other first weights
+        if self.posewright.max_steps is not None:
+            tree["posewright"]["last_steps"] = "validated"  # earlier trainings left those of a part epoch unvalidated
+        if self.shift:
+            tree["posewright"]["shift"] = "surroundings"  # earlier trainings saw black where crops were shifted from
         if getattr(self.backbone_settings, "pre_trained_weights", None) is not None:
             tree["posewright"]["stem"] = "offset"  # of gray images earlier trainings knew one mean colour only
         backbone = tree["model_config"]["backbone_config"]

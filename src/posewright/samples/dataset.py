@@ -228,10 +228,13 @@ class Batches(Dataset[Batch]):
     def _draw(self, sample: Source, step: int, position: int) -> Variation:
         if self._augmentation is None:
             return no_variation(sample.centre, sample.home)
+        shown = Size(
+            min(sample.inner.height, self.sources.content.height), min(sample.inner.width, self.sources.content.width)
+        )
         return draw_variation(
             self._augmentation,
             sample_generator(self._seed, step, position),
-            sample.inner,
+            shown,
             sample.centre,
             sample.home,
             self.sources.content,

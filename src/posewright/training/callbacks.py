@@ -93,6 +93,17 @@ class TrainingLog(Callback):
         self._sums, self._batches = dict(state["sums"]), state["batches"]
 
 
+class StepBudget(Callback):
+    """Ends the training with the step that uses up ``max_steps``; else a part epoch would end without validation."""
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule, outputs: Any, batch: Any, index: int
+    ) -> None:
+        """Stop after this batch when it was the last; Lightning still validates and saves."""
+        if trainer.global_step == trainer.max_steps:
+            trainer.should_stop = True
+
+
 class TimeBudget(Callback):
     """Ends the training at the end of the epoch in which the budget is used up, or sooner if an epoch is long."""
 

@@ -72,8 +72,10 @@ class Checkpoints(Checkpoint):
         self, trainer: lightning.Trainer, module: lightning.LightningModule, outputs: Any, batch: Any, index: int
     ) -> None:
         """Write a checkpoint if it is time to, after an optimiser step that does not end the epoch."""
-        # to the end of the epoch that was resumed, Lightning would leave out the move of schedules that watch the loss
-        trainer.fit_loop.restarting = False
+        # To the end of the epoch that was resumed, Lightning would leave out the move of schedules that watch the loss.
+        # Its own setter would say True where steps are counted, and then later validations see a part of their batches.
+        trainer.fit_loop._restarting = False
+        trainer.fit_loop.epoch_loop.restarting = False
         has_stepped = trainer.global_step > self._steps_seen
         self._steps_seen = trainer.global_step
         is_last = trainer.is_last_batch or trainer.should_stop or trainer.global_step == trainer.max_steps

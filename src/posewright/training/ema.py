@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import lightning
+import torch
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
@@ -21,7 +22,7 @@ class RunningMean(WeightAveraging):
     """
 
     def __init__(self, decay: float) -> None:
-        super().__init__(use_buffers=True, avg_fn=partial(_next_mean, decay))
+        super().__init__(use_buffers=True, multi_avg_fn=partial(_average, decay))
 
     def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         """Follow the module to its device: Lightning makes the copy before it moves the module there."""
@@ -29,9 +30,13 @@ class RunningMean(WeightAveraging):
         self._average_model.to(module.device)
 
 
-def _next_mean(decay: float, mean: Tensor, value: Tensor, n_steps: Tensor | int) -> Tensor:
-    """Return the mean after one more step; what is no floating-point number, such as an index table, is taken over."""
-    if not mean.is_floating_point():
-        return value
-    kept = min(decay, (1 + float(n_steps)) / (10 + float(n_steps)))
-    return kept * mean + (1.0 - kept) * value
+def _average(decay: float, means: list[Tensor], values: list[Tensor], n_steps: Tensor | int) -> None:
+    """Move the means of one kind of number a step on; what is no floating-point number, such as a table, is taken over.
+
+    A weight that does not change, since it is frozen, stays as it is to the bit.
+    """
+    if means[0].is_floating_point():
+        n = float(n_steps)
+        torch._foreach_lerp_(means, values, 1.0 - min(decay, (1 + n) / (10 + n)))
+    else:
+        torch._foreach_copy_(means, values)

@@ -51,12 +51,14 @@ def _training_sources(plan: ModelPlan, labels: LabelSet, store: FrameStore) -> S
     varied = plan.recipe.augmentation
     geometric = varied.geometric if varied else None
     # turning by 45 degrees and shrinking show the most of the source
-    reach = 1.4143 / min(1.0, geometric.scale_min) if geometric else 1.1
+    reach = (1.4143 if geometric else 1.1) + 2 * plan.recipe.shift
+    if geometric:
+        reach /= min(1.0, geometric.scale_min)
     return sources_for(plan.model_type, plan.preprocess, labels, store, reach if varied else 1.0)
 
 
 def _steps_per_epoch(recipe: Recipe, n_samples: int, whole_batch: int) -> int:
-    """Return the optimiser steps of an epoch: never more than there are in all, for only whole ones are validated."""
+    """Return the optimiser steps of an epoch: never more than there are in all."""
     settings = recipe.trainer_config
     steps = settings.train_steps_per_epoch or max(settings.min_train_steps_per_epoch, -(-n_samples // whole_batch))
     return min(steps, recipe.posewright.max_steps or steps)

@@ -72,10 +72,11 @@ class PoseModule(lightning.LightningModule):
         return {"loss": everything, "losses": {name: value.detach() for name, value in losses.items()}}
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        """Log the loss of a batch."""
-        losses = self._step(batch, "val")
-        size = len(batch.images)
-        self.log_dict(losses, on_step=False, on_epoch=True, batch_size=size, prog_bar=True, logger=False)
+        """Log the loss of a batch; several devices take their mean, so that all choose alike by it."""
+        losses, size, shared = self._step(batch, "val"), len(batch.images), self.trainer.world_size > 1
+        self.log_dict(
+            losses, on_step=False, on_epoch=True, batch_size=size, prog_bar=True, logger=False, sync_dist=shared
+        )
 
     def _step(self, batch: Batch, side: str) -> dict[str, Tensor]:
         with torch.autocast(self.device.type, enabled=False):  # half the digits are too few for where points lie

@@ -25,7 +25,7 @@ from posewright.config.stages import STAGE_VERSION
 from posewright.deadline import Deadline
 from posewright.discretion import publishable
 from posewright.effort import Effort, Journal
-from posewright.errors import Interrupted
+from posewright.errors import InputError, Interrupted
 from posewright.files import atomic_path, digest_of, place, read_json, write_json, write_text
 from posewright.first_weights import first_weights_identity
 from posewright.labels.model import LabelSet
@@ -35,7 +35,7 @@ from posewright.networks.network import build_network, initialise, load_pretrain
 from posewright.networks.weights import weights_digest
 from posewright.samples.store import FrameStore
 from posewright.training.arithmetic import precision_of
-from posewright.training.callbacks import TimeBudget, TrainingLog
+from posewright.training.callbacks import StepBudget, TimeBudget, TrainingLog
 from posewright.training.candidates import IMPROVED, Candidate, KeptEpochs, write_candidates
 from posewright.training.candidates import NAME as CANDIDATES
 from posewright.training.checkpoints import BEST, LAST, Checkpoints
@@ -203,7 +203,7 @@ def _fit(task: _Task, micro_batch: int | None) -> None:
     keeps_last = task.refit is not None
     checkpoints = Checkpoints(folder, recipe.posewright.checkpoint_minutes, order, task.stop, keeps_last, kept)
     budget = TimeBudget(log, recipe.posewright.max_minutes) if recipe.posewright.max_minutes else None
-    plateau = _early_stopping(recipe)
+    steps, plateau, rows = StepBudget(), _early_stopping(recipe), SendRows(log)
     mean = RunningMean(recipe.posewright.ema_decay) if recipe.posewright.ema_decay is not None else None
     loggers = make_loggers(recipe, folder) if local_rank() == 0 else []
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it advertises its own products
@@ -221,7 +221,7 @@ def _fit(task: _Task, micro_batch: int | None) -> None:
             max_epochs=recipe.trainer_config.max_epochs,
             max_steps=recipe.posewright.max_steps or -1,
             gradient_clip_val=recipe.posewright.gradient_clip,
-            callbacks=[one for one in (mean, checkpoints, budget, plateau, bar, log, SendRows(log)) if one is not None],
+            callbacks=[one for one in (mean, checkpoints, steps, budget, plateau, bar, log, rows) if one is not None],
             plugins=[LightningEnvironment()],  # a Slurm step is no Lightning cluster: requeueing is the workflow's
             logger=loggers,
             log_every_n_steps=1,  # only epochs are logged; Lightning warns of short ones otherwise
@@ -244,6 +244,12 @@ def _fit(task: _Task, micro_batch: int | None) -> None:
             raise
     if not trainer.is_global_zero:
         return
+    losses = [row["val/loss"] for row in log.rows if math.isfinite(row["val/loss"])]
+    if not losses and task.refit is None:
+        raise InputError(
+            f"val/loss was a number after none of the {len(log.rows)} epochs; lower the learning rate "
+            "(trainer_config.optimizer.lr) or set posewright.gradient_clip"
+        )
     weights = _network_weights(folder / BEST)
     training = {
         "steps": trainer.global_step,
@@ -251,7 +257,7 @@ def _fit(task: _Task, micro_batch: int | None) -> None:
         "seconds": log.rows[-1]["seconds"],
         "stopped_by": _stopped_by(trainer, recipe, budget, plateau),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        "val_loss": min(row["val/loss"] for row in log.rows),
+        "val_loss": min(losses, default=None),
         "train_samples": len(sources_for(plan.model_type, plan.preprocess, task.train, task.store)),
         "micro_batch": min(micro_batch or math.inf, recipe.trainer_config.train_data_loader.batch_size),
         "devices": n_devices,
@@ -305,7 +311,8 @@ def _early_stopping(recipe: Recipe) -> EarlyStopping | None:
     settings = recipe.trainer_config.early_stopping
     if settings is None or not settings.stop_training_on_plateau:
         return None
-    return EarlyStopping("val/loss", min_delta=settings.min_delta, patience=settings.patience)
+    # a loss that is no number is no better than the ones before, and no reason to call a training converged
+    return EarlyStopping("val/loss", min_delta=settings.min_delta, patience=settings.patience, check_finite=False)
 
 
 def _stopped_by(
