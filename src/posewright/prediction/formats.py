@@ -8,8 +8,10 @@ COCO results.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,20 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _SCORER = "posewright"
+_NWB_FRAMES, _NWB_SKELETONS = "frame", "Skeletons"
+#: What ndx-pose itself keeps within a ``PoseEstimation``, where the nodes lie.
+_NWB_OF_ESTIMATION = (
+    "description",
+    "device",
+    "dimensions",
+    "labeled_video",
+    "labeled_videos",
+    "original_videos",
+    "scorer",
+    "skeleton",
+    "source_software",
+    "source_video",
+)
 
 
 def write_formats(folder: Path, words: Sequence[str], video: str, identifier: str) -> None:
@@ -72,6 +88,8 @@ def _write_analysis_h5(folder: Path, out: Path, video: str, identifier: str) -> 
 def _write_nwb(folder: Path, out: Path, video: str, identifier: str) -> None:
     """NWB with ndx-pose: in the module ``behavior`` a ``PoseEstimation`` for each individual.
 
+    Names that NWB cannot keep, or keeps for something else, are spelled otherwise; descriptions tell the true ones.
+
     Seconds count from the first frame of the video, for when it was recorded is not known; where the video does not
     tell times, they are frame numbers, and the description says so.
     """
@@ -99,14 +117,19 @@ def _write_nwb(folder: Path, out: Path, video: str, identifier: str) -> None:
             name="video", external_file=[video], format="external", starting_frame=[0], timestamps=times_s, unit="n.a."
         )
         file.add_acquisition(film)
-        module.add(TimeSeries(name="frame", data=cube["frame"].to_numpy(), unit="n.a.", timestamps=times_s))
-    nodes = Skeleton(name=_nwb_name(skeleton.name), nodes=list(skeleton.nodes), edges=_edges(skeleton.edges))
-    module.add(Skeletons(skeletons=[nodes]))
-    for individual in cube["individual"].to_numpy().tolist():
-        one = cube.sel(individual=individual)
+        module.add(TimeSeries(name=_NWB_FRAMES, data=cube["frame"].to_numpy(), unit="n.a.", timestamps=times_s))
+    (skeleton_name,) = _nwb_names([skeleton.name], ())
+    nodes = Skeleton(name=skeleton_name, nodes=list(skeleton.nodes), edges=_edges(skeleton.edges))
+    module.add(Skeletons(name=_NWB_SKELETONS, skeletons=[nodes]))
+    node_names = _nwb_names(skeleton.nodes, (*_NWB_OF_ESTIMATION, skeleton_name))
+    individuals = cube["individual"].to_numpy().tolist()
+    individual_names = _nwb_names(individuals, (_NWB_FRAMES, _NWB_SKELETONS))
+    for place, (individual, individual_name) in enumerate(zip(individuals, individual_names, strict=True)):
+        one = cube.isel(individual=place)
         series = [
             PoseEstimationSeries(
-                name=_nwb_name(node),
+                name=node_name,
+                description=f"Estimated positions of {node}",
                 data=one["position"].sel(node=node).to_numpy(),
                 confidence=one["confidence"].sel(node=node).to_numpy(),
                 confidence_definition="value of the network's map at the peak",
@@ -114,13 +137,13 @@ def _write_nwb(folder: Path, out: Path, video: str, identifier: str) -> None:
                 unit="pixels",
                 timestamps=times_s,
             )
-            for node in skeleton.nodes
+            for node, node_name in zip(skeleton.nodes, node_names, strict=True)
         ]
         module.add(
             PoseEstimation(
-                name=_nwb_name(individual),
+                name=individual_name,
                 pose_estimation_series=series,
-                description=f"Estimated positions of {individual}",
+                description=f"Estimated positions of {individual}".replace("\0", "_"),
                 source_video=film,
                 scorer=_SCORER,
                 source_software="posewright",
@@ -194,9 +217,25 @@ def _from_frame_0(cube: xr.Dataset) -> xr.Dataset:
     )
 
 
-def _nwb_name(name: str) -> str:
+def _nwb_names(names: Sequence[str], reserved: Collection[str]) -> list[str]:
+    """Return a name for each that NWB can keep beside the reserved ones: its own where that will do, none twice."""
+    plain = [_nwb_spelling(name) for name in names]
+    taken = {*reserved, *(name for name, own in zip(names, plain, strict=True) if name == own)}
+    found = []
+    for name, own in zip(names, plain, strict=True):
+        if name == own and name not in reserved:
+            found.append(name)
+            continue
+        free = (one for one in chain([own], (f"{own}_{number}" for number in count(2))) if one not in taken)
+        found.append(next(free))
+        taken.add(found[-1])
+    return found
+
+
+def _nwb_spelling(name: str) -> str:
     """Return a name without the signs that NWB keeps for paths."""
-    return name.replace("/", "_").replace(":", "_")
+    plain = re.sub(r"[/:\0]", "_", name)
+    return plain if plain.strip(".") else plain.replace(".", "_") or "_"
 
 
 def _texts(texts: Sequence[str]) -> NDArray[Any]:

@@ -8,7 +8,8 @@ the column ``class_score``: how sure the model is of the individual, whoever gav
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -198,8 +199,9 @@ def read_xarray(path: Path) -> xr.Dataset:
     ``instance_score`` (and ``class_score``, where the model tells individuals apart) is ``(frame, individual)``; the
     whole video is in memory, dense: frames x individuals x nodes.
 
-    Individuals are the tracks; a video without tracks has the number of the instance within its frame instead. Frames
-    are those of ``frames.parquet`` beside it, with or without animals.
+    Individuals are the tracks. What has no track is told apart by its number in the frame: ``unnamed_0``, ``unnamed_1``
+    … beside the tracks, plain ``0``, ``1`` … in a video without any. Frames are those of ``frames.parquet`` beside it,
+    with or without animals.
     """
     import xarray as xr
 
@@ -207,8 +209,9 @@ def read_xarray(path: Path) -> xr.Dataset:
     skeleton = read_skeleton(path)
     table = pq.read_table(path.parent / FRAMES_NAME)
     frames = table["frame"].to_numpy()
-    names = [name for chunk in pose_chunks(path) for name in _individuals(chunk)]
-    individuals = sorted(set(names), key=lambda name: (len(name), name))
+    tracks = _track_names(path)
+    found = {name for _, names in _named_chunks(path, tracks) for name in names}
+    individuals = sorted(found, key=lambda name: (bool(tracks) and name not in tracks, len(name), name))
     column = {name: i for i, name in enumerate(individuals)}
     position = np.full((len(frames), 2, len(skeleton.nodes), len(individuals)), np.nan, np.float32)
     confidence = np.full((len(frames), len(skeleton.nodes), len(individuals)), np.nan, np.float32)
@@ -217,9 +220,9 @@ def read_xarray(path: Path) -> xr.Dataset:
         for name in ("instance_score", _CLASS_SCORE)
         if name in pq.read_schema(path).names
     }
-    for chunk in pose_chunks(path):
+    for chunk, names in _named_chunks(path, tracks):
         rows = np.searchsorted(frames, chunk["frame"])
-        who = np.array([column[name] for name in _individuals(chunk)], dtype=np.int64)
+        who = np.array([column[name] for name in names], dtype=np.int64)
         position[rows, :, :, who] = chunk["points"].transpose(0, 2, 1)
         confidence[rows, :, who] = chunk["scores"]
         for name, score in scores.items():
@@ -262,10 +265,32 @@ def _chunk(batch: pa.RecordBatch, skeleton: Skeleton) -> dict[str, Any]:
     return chunk
 
 
-def _individuals(chunk: dict[str, Any]) -> list[str]:
-    """Return a name for each row: its track, else its number within the frame."""
-    numbers = chunk["instance"].tolist()
-    return [str(number) if track is None else track for track, number in zip(chunk["track"], numbers, strict=True)]
+def _track_names(path: Path) -> set[str]:
+    """Return the names of all tracks of a ``poses.parquet``."""
+    with pq.ParquetFile(path) as file:
+        batches = file.iter_batches(columns=["track"])
+        return {name for batch in batches for name in batch["track"].unique().to_pylist() if name is not None}
+
+
+def _named_chunks(path: Path, tracks: Collection[str]) -> Iterator[tuple[dict[str, Any], list[str]]]:
+    """Yield the chunks of a ``poses.parquet`` with a name for each row, which no other row of its frame has.
+
+    A name is the row's track, else its number among the rows of the frame that have none; beside tracks such a number
+    is spelled so that it is no track. The rows of a frame may lie in two chunks.
+    """
+    spelled = (name for name in map("unnamed_{}".format if tracks else str, count()) if name not in tracks)
+    unnamed: list[str] = []
+    frame, n_unnamed = -1, 0
+    for chunk in pose_chunks(path):
+        names = []
+        for number, track in zip(chunk["frame"].tolist(), chunk["track"], strict=True):
+            if number != frame:
+                frame, n_unnamed = number, 0
+            if track is None and n_unnamed == len(unnamed):
+                unnamed.append(next(spelled))
+            names.append(unnamed[n_unnamed] if track is None else track)
+            n_unnamed += track is None
+        yield chunk, names
 
 
 def _number_within(image: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.int16]]:
