@@ -25,7 +25,7 @@ from posewright.config.stages import STAGE_VERSION
 from posewright.deadline import Deadline
 from posewright.discretion import publishable
 from posewright.effort import Effort, Journal
-from posewright.errors import Interrupted
+from posewright.errors import InputError, Interrupted
 from posewright.files import atomic_path, digest_of, place, read_json, write_json, write_text
 from posewright.first_weights import first_weights_identity
 from posewright.labels.model import LabelSet
@@ -141,7 +141,10 @@ def train_model(
         if refit is not None:
             train = all_labels(recipe, split)  # the frames of val are learnt too: their loss says nothing any more
         frames = FrameStore(store)
-        made = make_plan(recipe, train, frames, seed, split_digest)
+        try:
+            made = make_plan(recipe, train, frames, seed, split_digest)
+        except InputError as fault:  # another fold or part may do
+            raise InputError(f"{split}: {fault}") from fault
         _fit_in_memory(_Task(made, train, val, frames, folder, n_devices, stop, refit, candidates))
 
     with stop.listening():
