@@ -11,6 +11,7 @@ import numpy as np
 
 from posewright.check_forecast import forecast
 from posewright.check_frames import check_frame_identity
+from posewright.check_identities import check_identities
 from posewright.check_labels import file_facts, oddities
 from posewright.check_recipes import check_frame_sizes, check_methods, planned_recipes, recipe_notes, used_recipes
 from posewright.check_repeats import check_repeats
@@ -77,8 +78,10 @@ def check_inputs(project: ProjectConfig, dataset: str, out: Path, table: Path | 
         recipes = planned_recipes(recipes, train, videos, findings)
         check_methods(project, recipes, train, findings)
         check_frame_sizes(project, recipes, videos, findings)
+        who_is_who = check_identities(project, recipes, labels, splits, findings)
         for name, recipe in recipes.items():
-            facts["recipes"][name]["notes"] = recipe_notes(recipe, splits[0].train if splits else labels)
+            of_recipe = recipe_notes(recipe, splits[0].train if splits else labels)
+            facts["recipes"][name]["notes"] = [*of_recipe, *who_is_who.get(name, ())]
         _check_body_ends(project, labels, findings)
         notes = oddities(parts, settings, videos, findings)
         found = {**_facts(labels, videos), "files": file_facts(parts, settings, videos), "notes": notes}

@@ -6,12 +6,11 @@ import math
 from typing import Any
 
 from posewright.config.methods import MethodConfig, method_recipe_types
-from posewright.config.model import BottomUpHead, MultiClassBottomUpHead, MultiClassTopDownHead
+from posewright.config.model import BottomUpHead, MultiClassBottomUpHead
 from posewright.config.project import ProjectConfig
 from posewright.config.recipe import Recipe, load_recipe
 from posewright.errors import nearest
 from posewright.findings import Findings
-from posewright.labels.identities import identities_fault
 from posewright.labels.measure import crop_fault, measured_crop_px, most_animals, node_reach_px
 from posewright.labels.mirror import mirror_notes
 from posewright.labels.model import LabelSet
@@ -127,10 +126,6 @@ def _check_recipe(where: str, recipe: Recipe, labels: LabelSet, findings: Findin
         _check_listed_edges(f"{place}.pafs.edges", head.pafs.edges, skeleton, findings)
     if isinstance(head, BottomUpHead):
         _check_edges(place, skeleton, findings)
-    if isinstance(head, MultiClassBottomUpHead):
-        _check_classes(f"{place}.class_maps.classes", head.class_maps.classes, labels, findings)
-    if isinstance(head, MultiClassTopDownHead):
-        _check_classes(f"{place}.class_vectors.classes", head.class_vectors.classes, labels, findings)
     if recipe.model_type in _OF_CROPS:
         _check_crop(where, recipe, labels, None if anchor is None else skeleton.index(anchor), findings)
 
@@ -157,13 +152,6 @@ def recipe_notes(recipe: Recipe, labels: LabelSet) -> list[str]:
 def _anchor(recipe: Recipe) -> str | None:
     anchor: str | None = getattr(recipe.network.head_configs, recipe.model_type).confmaps.anchor_part
     return anchor
-
-
-def _check_classes(place: str, listed: tuple[str, ...] | None, labels: LabelSet, findings: Findings) -> None:
-    """Check that the identities to learn are labelled, as training itself does."""
-    fault = identities_fault(listed, labels.track_names)
-    if fault is not None:
-        findings.add(place, *fault)
 
 
 def _check_listed_edges(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
@@ -18,15 +19,21 @@ from pycocotools.coco import COCO
 from posewright import cli
 from posewright.files import write_json
 from posewright.labels.read import read_labels
+from posewright.labels.skeleton import Skeleton
 from posewright.prediction.contracts import Estimator
 from posewright.prediction.formats import FORMATS, write_formats
 from posewright.prediction.poses import FRAMES_NAME, POSES_NAME, FramesWriter, PosesWriter, read_xarray
 from posewright.prediction.task import VideoTask
 from posewright.prediction.video import predict_video
+from posewright.shapes import PoseBatch
 from posewright.tracking.tracker import WindowTracker
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 MOVEMENT = Path(os.environ.get("POSEWRIGHT_MOVEMENT", "/tmp/movement-venv/bin/python"))
 STOP = 40
+DOTS = Skeleton(("middle", "left"), name="dot")
 
 
 @pytest.fixture(scope="module")
@@ -202,3 +209,82 @@ def test_poses_corrected_in_sleap_are_labels_again(film: Path, estimator: Estima
     assert {frame.frame: frame.tracks for frame in read.frames} == {3: ("track_0",), 30: ("track_0",)}
     for frame in read.frames:
         np.testing.assert_array_equal(frame.points[0], corrected[frame.frame])
+
+
+def publish(folder: Path, rows: Sequence[tuple[int, str | None]], skeleton: Skeleton = DOTS) -> None:
+    """Write tables of a video whose animals, given as (frame, track), stand at (10 frame, number of the row)."""
+    frames = sorted({frame for frame, _ in rows})
+    points = np.array([[[10.0 * frame, row]] * len(skeleton.nodes) for row, (frame, _) in enumerate(rows)])
+    place = np.array([frames.index(frame) for frame, _ in rows])
+    poses = PoseBatch(points, place, len(frames), node_scores=np.full(points.shape[:2], 0.5))
+    with PosesWriter(folder / POSES_NAME, skeleton) as writer, FramesWriter(folder / FRAMES_NAME) as of_frames:
+        times_s = [frame / 20 for frame in frames]
+        writer.add_poses(frames, times_s, poses, [track for _, track in rows])
+        of_frames.add_frames(frames, times_s, [True] * len(frames), np.bincount(place).tolist())
+
+
+def rows_of(cube: xr.Dataset) -> dict[tuple[int, str], float]:
+    """Return (frame, individual) -> number of the row."""
+    heights = cube["position"].isel(node=0).sel(space="y").transpose("frame", "individual").to_numpy()
+    at = zip(*np.nonzero(~np.isnan(heights)), strict=True)
+    names = cube["individual"].to_numpy().tolist()
+    return {(int(cube["frame"][frame]), names[one]): float(heights[frame, one]) for frame, one in at}
+
+
+def test_animals_without_a_track_stand_beside_those_with_one(tmp_path: Path) -> None:
+    tags = [(0, None), (0, "1"), (0, None), (0, "0"), (1, None), (2, "0"), (2, None), (2, "unnamed_0")]
+    publish(tmp_path, tags)
+    cube = read_xarray(tmp_path)
+    assert cube["individual"].to_numpy().tolist() == ["0", "1", "unnamed_0", "unnamed_1", "unnamed_2"]
+    assert rows_of(cube) == {
+        (0, "unnamed_1"): 0,
+        (0, "1"): 1,
+        (0, "unnamed_2"): 2,
+        (0, "0"): 3,
+        (1, "unnamed_1"): 4,
+        (2, "0"): 5,
+        (2, "unnamed_1"): 6,
+        (2, "unnamed_0"): 7,
+    }
+    write_formats(tmp_path, list(FORMATS), "a.mp4", "x")
+    with h5py.File(tmp_path / "poses.analysis.h5") as file:
+        assert file["track_occupancy"][:].sum() == len(tags)
+    table = pd.read_csv(tmp_path / "poses.dlc.csv", header=[0, 1, 2, 3], index_col=0)
+    assert np.isfinite(table.xs(("middle", "x"), axis=1, level=(2, 3)).to_numpy()).sum() == len(tags)
+
+
+def test_a_video_without_tracks_numbers_its_animals_frame_by_frame(tmp_path: Path) -> None:
+    publish(tmp_path, [(3, None), (4, None), (4, None)])
+    assert rows_of(read_xarray(tmp_path)) == {(3, "0"): 0, (4, "0"): 1, (4, "1"): 2}
+
+
+def test_no_animal_is_lost_where_a_frame_is_read_in_two_parts(tmp_path: Path) -> None:
+    n_frames = 22000  # 66000 rows: chunks of 65536 rows end within a frame
+    publish(tmp_path, [(frame, track) for frame in range(n_frames) for track in (None, "mia", None)])
+    found = rows_of(read_xarray(tmp_path))
+    names = ("unnamed_0", "mia", "unnamed_1")
+    assert found == {(frame, name): 3 * frame + i for frame in range(n_frames) for i, name in enumerate(names)}
+
+
+NAMES = ("a/b", "a_b", "a:b", "a_b_2", "frame", "Skeletons", "skeleton", "", ".", "..", "behavior", "ä\0b", "video")
+
+
+def test_every_name_can_be_published_and_is_told(tmp_path: Path) -> None:
+    import pynwb
+
+    nodes = ("skeleton", "scorer", "dot:1", "dot_1", "pose", "source_video", "description", "..")
+    publish(tmp_path, [(0, name) for name in NAMES], Skeleton(nodes, name="pose"))
+    write_formats(tmp_path, list(FORMATS), "a.mp4", "x")
+    with pynwb.NWBHDF5IO(str(tmp_path / "poses.nwb"), "r", load_namespaces=True) as io:
+        module = io.read().processing["behavior"]
+        assert module["frame"].data[:].tolist() == [0]
+        assert list(module["Skeletons"]["pose"].nodes[:]) == list(nodes)
+        estimations = {one.description: one for one in module.data_interfaces.values() if hasattr(one, "scorer")}
+        assert module["a_b"] is estimations["Estimated positions of a_b"]  # a name that will do is kept
+        assert len(estimations) == len(NAMES)
+        for row, name in enumerate(NAMES):
+            one = estimations[f"Estimated positions of {name}".replace("\0", "_")]
+            assert one.scorer == "posewright" and one.skeleton.name == "pose"
+            series = {series.description: series for series in one.pose_estimation_series.values()}
+            assert set(series) == {f"Estimated positions of {node}" for node in nodes}
+            assert {series.data[0, 1] for series in series.values()} == {row}

@@ -187,3 +187,11 @@ def test_a_crop_smaller_than_the_animals_is_refused(data: Path, tmp_path: Path) 
     value["data_config"]["preprocessing"]["crop_size"] = 16
     with pytest.raises(InputError, match="smaller than the animals"):
         train(data, load_recipe(value), tmp_path / "model")
+
+
+def test_an_individual_that_is_not_learnt_from_is_told_with_the_fold_or_part(data: Path, tmp_path: Path) -> None:
+    value = small_recipe("multi_class_bottomup").to_json()
+    value["model_config"]["head_configs"]["multi_class_bottomup"]["class_maps"]["classes"] = ["animal_1", "eve"]
+    said = f"^{data / 'split'}: no animal on the training side has the track 'eve'; label such .* larger part, or leave"
+    with pytest.raises(InputError, match=said):
+        train(data, load_recipe(value), tmp_path / "model")

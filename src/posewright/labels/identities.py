@@ -24,13 +24,16 @@ def identities_fault(listed: tuple[str, ...] | None, tracks: Collection[str]) ->
     known = sorted(set(tracks))
     classes = known if listed is None else list(listed)
     if len(classes) < 2:
-        source = "the tracks of the training labels give" if listed is None else "the list has"
+        source = "the tracks to learn from give" if listed is None else "the list has"
         found = f"two or more identities are needed, and {source} {len(classes)} ({', '.join(classes) or 'none'})"
         return found, "give each labelled animal its own track, the same in every video, or use a type without classes"
     if len(set(classes)) < len(classes):
         return f"{classes} has a name twice", "give each once"
     unlabelled = [name for name in classes if name not in known]
     if unlabelled:
-        found = f"no animal of the training labels has the track {', '.join(map(repr, unlabelled))}"
-        return found, f"correct the list, or set null to learn all tracks ({', '.join(known) or 'there are none'})"
+        found = f"no animal on the training side has the track {', '.join(map(repr, unlabelled))}"
+        return found, (
+            "label such individuals in more recordings, train on fewer folds or a larger part, or leave them out of "
+            f"the list (with null all tracks there are learnt: {', '.join(known) or 'none'})"
+        )
     return None

@@ -141,7 +141,10 @@ def train_model(
         if refit is not None:
             train = all_labels(recipe, split)  # the frames of val are learnt too: their loss says nothing any more
         frames = FrameStore(store)
-        made = make_plan(recipe, train, frames, seed, split_digest)
+        try:
+            made = make_plan(recipe, train, frames, seed, split_digest)
+        except InputError as fault:  # another fold or part may do
+            raise InputError(f"{split}: {fault}") from fault
         _fit_in_memory(_Task(made, train, val, frames, folder, n_devices, stop, refit, candidates))
 
     with stop.listening():
