@@ -10,9 +10,12 @@ import pytest
 import yaml
 
 from posewright.check import check_inputs
+from posewright.check_recipes import check_methods
 from posewright.config.project import load_project
+from posewright.config.recipe import load_recipe
 from posewright.errors import InputError, InputProblems
 from posewright.files import read_json
+from posewright.findings import Findings
 from posewright.labels.memory import recall_groups, remember_groups
 from posewright.labels.read import read_labels
 from posewright.labels.split import split_labels
@@ -249,6 +252,48 @@ def test_the_split_that_is_checked_is_the_one_that_will_be_made(shared_data: Pat
     assert (facts["val"], facts["test"]) == (len(made.val.frames), len(made.test.frames))
     assert (facts["gap_frames"], facts["dropped"], facts["digest"]) == (None, None, None)
     assert facts["gap_reason"].startswith("not measured yet")
+
+
+def test_a_recipe_that_no_plan_can_fill_is_told_by_its_name(shared_data: Path, tmp_path: Path) -> None:
+    labels = [shared_data / "flies-pair" / "labels.slp"]
+    methods = {"topdown": {"type": "topdown", "recipes": ["centroid", "instance"]}}
+    recipes = {"centroid": recipe(tmp_path, "centroid", "centroid", {"anchor_part": "thorax"})}
+    recipes["instance"] = recipe(tmp_path, "instance", "centered_instance", {"anchor_part": "thorx"}, crop_size="auto")
+    place = f"recipe instance ({recipes['instance']}) key model_config.head_configs.centered_instance.confmaps"
+    said = faults(tmp_path, labels, methods, recipes=recipes)
+    assert f"{place}.anchor_part: there is no node 'thorx'; did you mean 'thorax'?" in said
+
+
+@pytest.mark.parametrize(
+    ("freeze", "start", "backbone", "said"),
+    [
+        ("encoder", None, {"unet": {}}, "encoder would keep the encoder at random first weights"),
+        ("backbone", None, {"unet": {}}, "backbone would keep the encoder and decoder at random first weights"),
+        ("encoder", "head", {"unet": {}}, "encoder would keep the encoder at random first weights"),
+        ("encoder", "backbone", {"unet": {}}, None),
+        ("backbone", "whole", {"unet": {}}, None),
+        ("encoder", None, {"convnext": {"pre_trained_weights": "ConvNeXt_Tiny_Weights"}}, None),
+        (
+            "backbone",
+            None,
+            {"convnext": {"pre_trained_weights": "ConvNeXt_Tiny_Weights"}},
+            "backbone would keep the decoder at random first weights, for pre_trained_weights are of the encoder",
+        ),
+        ("none", None, {"unet": {}}, None),
+    ],
+)
+def test_what_is_frozen_has_learnt_before(
+    shared_data: Path, tmp_path: Path, freeze: str, start: str | None, backbone: dict[str, Any], said: str | None
+) -> None:
+    own = {"freeze": freeze, "start_from": start and {"path": "model", "parts": start}}
+    model = {"backbone_config": backbone, "head_configs": {"bottomup": {}}}
+    path = tmp_path / "bottomup.yaml"
+    path.write_text(yaml.safe_dump({"model_config": model, "posewright": own}))
+    labels, found = read_labels([shared_data / "flies-pair" / "labels.slp"]), Findings()
+    project = load_project({"datasets": {"data": {}}, "recipes": {"bottomup": str(path)}})
+    check_methods(project, {"bottomup": load_recipe(path)}, labels, found)
+    told = "\n".join(map(str, found.problems))
+    assert told == "" if said is None else f"bottomup.yaml) key posewright.freeze: {said}" in told
 
 
 def test_recipes_are_checked_with_the_values_of_the_plan(shared_data: Path, tmp_path: Path) -> None:

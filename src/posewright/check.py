@@ -75,7 +75,7 @@ def check_inputs(project: ProjectConfig, dataset: str, out: Path, table: Path | 
         videos = [_video(video, index, labels, settings, findings) for index, video in enumerate(labels.videos)]
         splits = _splits(project, labels, rows, table, findings)
         train = splits[0].train if splits else labels
-        recipes = planned_recipes(recipes, train, videos, findings)
+        recipes = planned_recipes(project, recipes, train, videos, findings)
         check_methods(project, recipes, train, findings)
         check_frame_sizes(project, recipes, videos, findings)
         who_is_who = check_identities(project, recipes, labels, splits, findings)

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from posewright.config.methods import MethodConfig, method_recipe_types
 from posewright.config.model import BottomUpHead, MultiClassBottomUpHead
 from posewright.config.project import ProjectConfig
 from posewright.config.recipe import Recipe, load_recipe
-from posewright.errors import nearest
+from posewright.errors import InputError, InputProblems, nearest
 from posewright.findings import Findings
-from posewright.labels.measure import crop_fault, measured_crop_px, most_animals, node_reach_px
+from posewright.labels.measure import (
+    crop_fault,
+    divides,
+    dividing_crops_px,
+    measured_crop_px,
+    most_animals,
+    node_reach_px,
+)
 from posewright.labels.mirror import mirror_notes
 from posewright.labels.model import LabelSet
 from posewright.labels.skeleton import Skeleton
-from posewright.labels.statistics import measure_labels
+from posewright.labels.statistics import LabelStatistics, measure_labels
 from posewright.shapes import Size
 from posewright.training.recipe_plan import filled_in
 
@@ -30,7 +38,11 @@ def used_recipes(project: ProjectConfig, findings: Findings) -> dict[str, Recipe
 
 
 def planned_recipes(
-    recipes: dict[str, Recipe], train: LabelSet, videos: list[dict[str, Any]], findings: Findings
+    project: ProjectConfig,
+    recipes: dict[str, Recipe],
+    train: LabelSet,
+    videos: list[dict[str, Any]],
+    findings: Findings,
 ) -> dict[str, Recipe]:
     """Return the recipes with the plan's values where they say ``auto``; one that no plan can fill is told."""
     sizes = [Size(*video["size"][:2]) for video in videos if video["size"] is not None]
@@ -38,10 +50,21 @@ def planned_recipes(
         return {name: recipe for name, recipe in recipes.items() if not recipe.auto}
     measured = measure_labels(train, sizes)
     filled = {
-        name: findings.attempt(lambda recipe=recipe: filled_in(recipe, measured))  # type: ignore[misc]
+        name: findings.attempt(partial(_filled_in, f"recipe {name} ({project.recipes[name]})", recipe, measured))
         for name, recipe in recipes.items()
     }
     return {name: recipe for name, recipe in filled.items() if recipe is not None}
+
+
+def _filled_in(where: str, recipe: Recipe, measured: LabelStatistics) -> Recipe:
+    """Return a recipe with the plan's values; its faults are told with the recipe's name."""
+    try:
+        return filled_in(recipe, measured)
+    except InputProblems as faults:
+        own = [replace(one, where=f"{where} {one.where.removeprefix('recipe ')}") for one in faults.problems]
+        raise InputProblems(own) from None
+    except InputError as fault:
+        raise InputError(f"{where}: {fault}") from None
 
 
 def check_methods(project: ProjectConfig, recipes: dict[str, Recipe], labels: LabelSet, findings: Findings) -> None:
@@ -126,8 +149,24 @@ def _check_recipe(where: str, recipe: Recipe, labels: LabelSet, findings: Findin
         _check_listed_edges(f"{place}.pafs.edges", head.pafs.edges, skeleton, findings)
     if isinstance(head, BottomUpHead):
         _check_edges(place, skeleton, findings)
+    _check_freezing(f"{where} key posewright.freeze", recipe, findings)
     if recipe.model_type in _OF_CROPS:
         _check_crop(where, recipe, labels, None if anchor is None else skeleton.index(anchor), findings)
+
+
+def _check_freezing(place: str, recipe: Recipe, findings: Findings) -> None:
+    """Check that what is kept from learning has learnt before."""
+    frozen = recipe.posewright.freeze
+    if frozen == "none" or any(parts != "head" for _, _, parts in recipe.start_files()):
+        return
+    remedy = "name a model to start from (posewright.start_from), or set none"
+    if getattr(recipe.backbone_settings, "pre_trained_weights", None) is None:
+        kept = "encoder" if frozen == "encoder" else "encoder and decoder"
+        found = f"{frozen} would keep the {kept} at random first weights, for the recipe starts from no other model"
+        findings.add(place, found, remedy)
+    elif frozen == "backbone":
+        found = "backbone would keep the decoder at random first weights, for pre_trained_weights are of the encoder"
+        findings.add(place, found, f"{remedy}, or encoder")
 
 
 def recipe_notes(recipe: Recipe, labels: LabelSet) -> list[str]:
@@ -139,6 +178,11 @@ def recipe_notes(recipe: Recipe, labels: LabelSet) -> list[str]:
         notes.append(
             f"{negative} frames are marked as without animals, and the recipe does not learn from them; set "
             "data_config.use_negative_frames to true to do so."
+        )
+    if crops and recipe.data_config.use_negative_frames:
+        notes.append(
+            "data_config.use_negative_frames has no effect: a model of crops sees labelled animals only, so frames "
+            "without any teach it nothing; remove the key, or set it for the centroid model."
         )
     weights = getattr(recipe.backbone_settings, "pre_trained_weights", None)
     if weights is not None:
@@ -192,14 +236,11 @@ def _check_crop(where: str, recipe: Recipe, labels: LabelSet, anchor: int | None
         return
     place = f"{where} key data_config.preprocessing.crop_size"
     unit_px = recipe.max_stride / preprocessing.scale
-    if int(crop_px * preprocessing.scale) % recipe.max_stride:
-        fitting = sorted(
-            {math.ceil(math.floor(crop_px / unit_px) * unit_px), math.ceil(math.ceil(crop_px / unit_px) * unit_px)}
-        )
+    if not divides(crop_px, preprocessing.scale, recipe.max_stride):
         findings.add(
             place,
             f"{crop_px} px at scale {preprocessing.scale:g} does not divide by the max_stride {recipe.max_stride}",
-            f"use {' or '.join(str(size) for size in fitting if size)}",
+            f"use {' or '.join(map(str, dividing_crops_px(crop_px, preprocessing.scale, recipe.max_stride)))}",
         )
     reach_px = node_reach_px(labels, anchor)
     fault = crop_fault(reach_px, crop_px)

@@ -54,6 +54,53 @@ def test_elsewhere_auto_is_a_wrong_value(sections: dict[str, Any], key: str) -> 
         load_recipe(recipe(**sections))
 
 
+GEOMETRIC = "data_config.augmentation_config.geometric"
+BATCH_SIZE = "trainer_config.train_data_loader.batch_size"
+
+
+@pytest.mark.parametrize(
+    ("sections", "place", "fitting", "unfit", "said"),
+    [
+        (
+            {"trainer_config": {"train_data_loader": {"batch_size": "auto"}}, "posewright": {"accumulate": 8}},
+            BATCH_SIZE,
+            16,
+            4,
+            "accumulate 8 does not divide the batch_size 4",
+        ),
+        (
+            {"data_config": {"augmentation_config": {"geometric": {"scale_min": 1.15, "scale_max": "auto"}}}},
+            f"{GEOMETRIC}.scale_max",
+            1.2,
+            1.1,
+            "scale_min 1.15 lies above scale_max 1.1",
+        ),
+        (
+            {"data_config": {"augmentation_config": {"geometric": {"rotation_min": "auto", "rotation_max": -20.0}}}},
+            f"{GEOMETRIC}.rotation_min",
+            -30.0,
+            -15.0,
+            "rotation_min -15.0 lies above rotation_max -20.0",
+        ),
+    ],
+)
+def test_keys_are_held_against_planned_ones_once_these_have_values(
+    sections: dict[str, Any], place: str, fitting: Any, unfit: Any, said: str
+) -> None:
+    """Not against the defaults that stand in for them."""
+    found = load_recipe(recipe(2.5, **sections))
+    assert found.auto == (place,)
+    assert found.filled({place: fitting}).auto == ()
+    with pytest.raises(InputProblems, match=said):
+        found.filled({place: unfit})
+
+
+def test_other_keys_of_a_section_with_auto_are_still_held_against_each_other() -> None:
+    geometric = {"scale_max": "auto", "rotation_min": 20}
+    with pytest.raises(InputProblems, match=r"rotation_min 20.0 lies above rotation_max 15.0"):
+        load_recipe(recipe(2.5, data_config={"augmentation_config": {"geometric": geometric}}))
+
+
 def test_a_backbone_that_has_one_max_stride_cannot_have_it_planned() -> None:
     value = recipe()
     value["model_config"]["backbone_config"] = {"convnext": {"max_stride": "auto"}}

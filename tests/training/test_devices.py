@@ -8,10 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from lightning.pytorch.accelerators import CUDAAccelerator, MPSAccelerator
 
 from posewright.config.recipe import Recipe, load_recipe
+from posewright.config.trainer import TrainerConfig
 from posewright.door import INTERRUPTED
+from posewright.errors import InputError, UnusableNode
 from posewright.files import read_json
+from posewright.training.devices import device_count
 
 from .processes import ROOT, Training, assert_same_training
 from .small import make_small_data, small_recipe, train
@@ -26,6 +30,16 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def no_card(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A machine without any GPU, outside Slurm."""
+    monkeypatch.setattr(CUDAAccelerator, "is_available", lambda: False)
+    monkeypatch.setattr(MPSAccelerator, "is_available", lambda: False)
+    for name in ("SLURM_JOB_ID", "SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "SLURM_GPUS_ON_NODE", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
 def recipe(batch_size: int, devices: int, model_type: str = "bottomup", **trainer: object) -> Recipe:
     value = small_recipe(
         model_type,
@@ -38,6 +52,43 @@ def recipe(batch_size: int, devices: int, model_type: str = "bottomup", **traine
     value["data_config"] |= {"augmentation_config": varied, "use_augmentations_train": True}
     value["posewright"] |= {"checkpoint_minutes": 1e-5, "gradient_clip": 1.0}
     return load_recipe(value)
+
+
+GIVEN = {"SLURM_JOB_ID": "5", "CUDA_VISIBLE_DEVICES": "0"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "job", "fault", "said"),
+    [
+        ("gpu", {}, InputError, "trainer_accelerator is gpu, but torch .* sees none here; .*site.yaml"),
+        ("gpu", {"CUDA_VISIBLE_DEVICES": "0"}, InputError, "sees none here"),  # no job of Slurm
+        ("gpu", {"SLURM_JOB_ID": "5"}, InputError, "sees none here"),  # the job asked for none: no fault of the node
+        ("gpu", {"SLURM_JOB_ID": "5", "SLURM_GPUS_ON_NODE": "0"}, InputError, "sees none here"),
+        ("gpu", {**GIVEN, "CUDA_VISIBLE_DEVICES": ""}, InputError, "sees none here"),  # hidden by hand
+        ("gpu", GIVEN, UnusableNode, "does not see the GPU that this job was given; .*gpu_model"),
+        ("gpu", {"SLURM_JOB_ID": "5", "SLURM_JOB_GPUS": "3"}, UnusableNode, "does not see the GPU"),
+        ("mps", {}, InputError, "trainer_accelerator is mps, but torch .* no GPU of Apple here; set auto or cpu"),
+        ("mps", GIVEN, InputError, "no GPU of Apple"),
+    ],
+)
+def test_a_device_that_is_not_here_is_refused_with_a_remedy(
+    no_card: pytest.MonkeyPatch, kind: str, job: dict[str, str], fault: type[InputError], said: str
+) -> None:
+    for name, value in job.items():
+        no_card.setenv(name, value)
+    with pytest.raises(InputError, match=said) as caught:
+        device_count(TrainerConfig(trainer_accelerator=kind))  # type: ignore[arg-type]
+    assert type(caught.value) is fault
+
+
+@pytest.mark.parametrize(("kind", "job", "told"), [("auto", GIVEN, True), ("auto", {}, False), ("cpu", GIVEN, False)])
+def test_a_job_that_does_not_see_its_gpu_says_where_it_trains(
+    no_card: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: str, job: dict[str, str], told: bool
+) -> None:
+    for name, value in job.items():
+        no_card.setenv(name, value)
+    assert device_count(TrainerConfig(trainer_accelerator=kind)) == 1  # type: ignore[arg-type]
+    assert ("was given a GPU, but torch" in capsys.readouterr().out) == told
 
 
 def losses(folder: Path) -> np.ndarray:

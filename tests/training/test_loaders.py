@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from posewright.config.recipe import load_recipe
+from posewright.config.trainer import ValLoader
 from posewright.labels.read import read_side
 from posewright.samples.augment import augmented
 from posewright.samples.store import FrameStore
-from posewright.training.loaders import train_loader
+from posewright.training.loaders import train_loader, val_loader
 from posewright.training.planning import make_plan
 
 from .small import small_recipe
@@ -43,3 +44,10 @@ def test_shifted_crops_show_the_animals_surroundings(data: Path, jitter: float, 
         batch.images[:] = 255
         crops = augmented(batch)[0][..., : batch.content.height, : batch.content.width]
         assert crops.min() > 0.9
+
+
+def test_validation_images_are_read_without_other_processes_and_the_key_says_so(data: Path) -> None:
+    recipe = small_recipe("single_instance", val_data_loader={"num_workers": 4})
+    labels, store = read_side(data / "split" / "val.slp"), FrameStore(data / "store" / "store.json")
+    assert val_loader(make_plan(recipe, labels, store, 0, ""), labels, store).num_workers == 0
+    assert str(ValLoader.model_fields["num_workers"].description).startswith("Without effect")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from posewright.check_recipes import recipe_notes
 from posewright.config.recipe import Recipe, load_recipe
 from posewright.evaluation.evaluate import evaluate_method
 from posewright.files import read_json
@@ -77,6 +78,10 @@ def test_crops_are_of_animals_only(data: Path, tmp_path: Path) -> None:
     first = train(data, recipe("centered_instance", use=False), tmp_path / "without")
     second = train(data, recipe("centered_instance", use=True), tmp_path / "with")
     assert distance(best(first), best(second)) == 0.0
+    labels = read_side(data / "split" / "train.slp")
+    told = [recipe_notes(recipe("centered_instance", use), labels) for use in (False, True)]
+    assert ["use_negative_frames has no effect" in " ".join(notes) for notes in told] == [False, True]
+    assert "no effect" not in " ".join(recipe_notes(recipe("centroid", use=True), labels))
 
 
 def test_their_weight_counts_in_training_and_not_in_validation(data: Path, tmp_path: Path) -> None:

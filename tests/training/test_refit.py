@@ -59,6 +59,21 @@ def test_steps_and_rates_are_those_until_the_evaluated_weights_were_chosen(evalu
     assert told["refit"]["of_weights"] == read_json(evaluated / "model.json")["weights_sha256"]
 
 
+def test_a_schedule_with_a_warm_up_is_run_again_though_a_plateau_is_set_beside_it(data: Path) -> None:
+    """It comes first, and what the log says at the end of an epoch is not what the epoch's steps had."""
+    schedule = {**PLATEAU, "cosine_annealing_warmup": {"warmup_epochs": 1}}
+    recipe = small_recipe("single_instance", lr_scheduler=schedule, max_epochs=3, train_steps_per_epoch=3)
+    evaluated = train(data, recipe, data / "models" / "warm" / "fold0_seed0")
+    refit, out = Refit.of(evaluated), data / "refits" / "warm" / "fold0_seed0"
+    with one_thread():
+        again = refit.recipe(load_plan(evaluated).recipe)
+        train_model(again, data / "split", data / "store" / "store.json", 0, data / "work-refit-warm", out, refit=refit)
+    assert refit.rates == ()
+    rates = [float(row["learning_rate"]) for row in log(evaluated)]
+    found = [float(row["learning_rate"]) for row in log(out)]
+    assert found == pytest.approx(rates[: len(found)])
+
+
 def test_every_labelled_frame_of_the_split_is_learnt(data: Path, evaluated: Path, refitted: Path) -> None:
     sides = [read_side(data / "split" / f"{side}.slp") for side in ("train", "val", "test")]
     everything = all_labels(load_plan(evaluated).recipe, data / "split")

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import GetJsonSchemaHandler
+from pydantic import GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema
 
 from posewright.config.sections import Section, section_type
@@ -44,6 +44,11 @@ def _taken(section: type[Section], value: Any, place: str) -> list[str]:
             del value[key]
             found.append(f"{place}{name}")
     return found
+
+
+def is_planned(info: ValidationInfo, *places: str) -> bool:
+    """Return whether the recipe that is being read leaves one of the dotted places to the plan."""
+    return any(place in (info.context or ()) for place in places)
 
 
 def at(tree: Mapping[str, Any], place: str) -> Any:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
-from posewright.config.auto import OrAuto
+from posewright.config.auto import OrAuto, is_planned
 from posewright.config.sections import Section
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -15,6 +15,7 @@ Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
 Part = Annotated[float, Field(ge=0.0, lt=1.0)]
 Texts = Annotated[tuple[str, ...], Field(strict=False)]
+GEOMETRIC = "data_config.augmentation_config.geometric"  #: where a recipe has the `Geometric` section
 
 
 def _in_order(section: Section, *names: str) -> None:
@@ -123,8 +124,10 @@ class Geometric(Section):
     """Probability of a mirror image, left to right; nodes change names by the skeleton's symmetries."""
 
     @model_validator(mode="after")
-    def _ranges(self) -> Self:
-        _in_order(self, "rotation", "scale", "erase_scale", "erase_ratio")
+    def _ranges(self, info: ValidationInfo) -> Self:
+        names = ("rotation", "scale", "erase_scale", "erase_ratio")
+        given = [n for n in names if not is_planned(info, f"{GEOMETRIC}.{n}_min", f"{GEOMETRIC}.{n}_max")]
+        _in_order(self, *given)
         return self
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
-from posewright.config.auto import AUTO, put, without_auto
+from posewright.config.auto import AUTO, is_planned, put, without_auto
 from posewright.config.data import Augmentation, Count, DataConfig, Positive
 from posewright.config.model import ConvNeXt, Network, SwinT, UNet, chosen
 from posewright.config.sections import Section, read_yaml, validate
@@ -57,7 +57,8 @@ class Own(Section):
     """First weights when `init_weights` is `default`: scaled for ReLU (`he`), or the library's own (the peer's).
     The stages of ConvNeXt and Swin always begin with torchvision's own."""
     crop_jitter: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.025
-    """Largest shift of a training crop to each side, as part of its side: what the centroid model may be off by."""
+    """Largest shift of a training crop to each side, as part of its side: what the centroid model may be off by.
+    Without effect where images are not varied (`use_augmentations_train: false`, or `augmentation_config: null`)."""
     gradient_clip: Positive | None = None
     """Largest norm of the gradient; null: no bound."""
     accumulate: Count = 1
@@ -97,7 +98,9 @@ class Recipe(Section):
     """Dotted places that say `auto`: until the plan's values are there, their defaults stand in."""
 
     @model_validator(mode="after")
-    def _equal_parts(self) -> Self:
+    def _equal_parts(self, info: ValidationInfo) -> Self:
+        if is_planned(info, "trainer_config.train_data_loader.batch_size"):
+            return self
         parts, batch_size = self.posewright.accumulate, self.trainer_config.train_data_loader.batch_size
         if batch_size % parts:
             raise ValueError(
@@ -299,7 +302,7 @@ def load_recipe(source: Path | str | Mapping[str, Any]) -> Recipe:
             raise InputError(f"{where} key {key}: unknown key; remove it.")
     rest, found = without_set_aside(value)
     rest, auto = without_auto(Recipe, rest)
-    return validate(Recipe, rest, where).model_copy(update={"set_aside": found, "auto": auto})
+    return validate(Recipe, rest, where, auto).model_copy(update={"set_aside": found, "auto": auto})
 
 
 def set_aside_notes(keys: Iterable[str]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
@@ -32,12 +32,22 @@ class Section(BaseModel):
 SomeSection = TypeVar("SomeSection", bound=Section)
 
 
-def validate(section: type[SomeSection], value: Any, where: str) -> SomeSection:
-    """Return ``value`` as a ``section``; every fault is named at once, with ``where`` (the file) before its key."""
+def validate(section: type[SomeSection], value: Any, where: str, planned: Collection[str] = ()) -> SomeSection:
+    """Return ``value`` as a ``section``; every fault is named at once, with ``where`` (the file) before its key.
+
+    Args:
+        section: what the value should be.
+        value: maps and lists of a file.
+        where: the file.
+        planned: dotted places whose defaults only stand in for a plan's values: no rule between keys looks at them.
+
+    Raises:
+        InputError: the value is no map, or has faults.
+    """
     if not isinstance(value, Mapping):
         raise InputError(f"{where}: a map of keys is needed, found {_kind(value)}.")
     try:
-        return section.model_validate(value)
+        return section.model_validate(value, context=frozenset(planned))
     except ValidationError as fault:
         raise InputProblems(_problems(section, value, fault.errors(), where)) from None
 

@@ -23,8 +23,8 @@ COLUMNS = {
     "camera": "camera",
     "group": "experimental group",
     "animals": "names of the animals, separated by commas; groups videos in `split.by: animal`",
-    "n_animals": "number of animals in view; never more tracks than that, unless `predict.tracker.n_animals` says so, or "
-    "the model names individuals, who are then the tracks",
+    "n_animals": "number of animals in view; never more tracks than that, unless `predict.tracker.n_animals` says so, "
+    "or the model names individuals, who are then the tracks",
     "start": "first frame to predict, from 0; frame numbers stay those of the file",
     "stop": "frame to stop before",
     "roi": "part of the image, `x0,y0,x1,y1` in pixels; poses come back in pixels of the whole frame",

@@ -10,7 +10,7 @@ STAGE_VERSION: dict[str, int] = {
     "plan_recipe": 2,
     "train_model": 3,
     "choose_checkpoint": 1,
-    "refit_model": 1,
+    "refit_model": 2,
     "make_release": 2,
     "predict_videos": 4,
     "publish_video": 1,

@@ -33,7 +33,7 @@ class ValLoader(Section):
     shuffle: bool = False
     """Without effect on the result."""
     num_workers: NotNegativeInt | Literal["auto"] = 0
-    """Processes that read images; never changes the result."""
+    """Without effect: the training itself reads these images."""
 
 
 class Optimizer(Section):
@@ -108,6 +108,13 @@ class LRScheduler(Section):
     """Rise, then fall along a cosine."""
     linear_warmup_linear_decay: LinearWarmupLinearDecay | None = None
     """Rise, then fall along a line."""
+
+    @property
+    def counting(self) -> CosineAnnealingWarmup | LinearWarmupLinearDecay | StepLR | ReduceLROnPlateau | None:
+        """The one that counts of those that are set; None where none is."""
+        return (
+            self.cosine_annealing_warmup or self.linear_warmup_linear_decay or self.step_lr or self.reduce_lr_on_plateau
+        )
 
 
 class EarlyStopping(Section):

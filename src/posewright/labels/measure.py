@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,22 @@ def crop_px(extent_px: float, unit_px: float, padding_px: int | None = None, lea
     margin = padding_px if padding_px is not None else math.ceil(_CROP_MARGIN * extent_px)
     wanted = max(extent_px + margin, least_px or 0)
     return math.ceil(math.ceil(wanted / unit_px) * unit_px)
+
+
+def divides(crop_px: int, scale: float, stride: int) -> bool:
+    """Return whether the network's input for a crop is a whole number of cells at a stride."""
+    return int(crop_px * scale) % stride == 0
+
+
+def dividing_crops_px(crop_px: int, scale: float, stride: int) -> list[int]:
+    """Return the sides next to that of a crop whose inputs are whole numbers of cells, the smaller one first."""
+
+    def is_first(side: int) -> bool:  # of those that are scaled to the same input
+        return divides(side, scale, stride) and not divides(side - 1, scale, stride)
+
+    smaller = next(filter(is_first, range(crop_px, 0, -1)), None)
+    larger = next(filter(is_first, count(crop_px + 1)))
+    return [larger] if smaller is None else [smaller, larger]
 
 
 def crop_fault(reach_px: NDArray[np.float64], crop_px: int) -> str | None:

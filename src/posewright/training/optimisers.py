@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn, optim
 from torch.optim import lr_scheduler
 
-from posewright.config.trainer import CosineAnnealingWarmup, LinearWarmupLinearDecay, TrainerConfig
+from posewright.config.trainer import CosineAnnealingWarmup, LinearWarmupLinearDecay, StepLR, TrainerConfig
 
 
 def make_optimiser(parameters: Iterable[nn.Parameter], settings: TrainerConfig) -> optim.Optimizer:
@@ -29,30 +29,26 @@ def make_schedule(optimiser: optim.Optimizer, settings: TrainerConfig, steps_per
         settings: with the schedule; of several the first of cosine, linear, step, plateau counts.
         steps_per_epoch: optimiser steps an epoch.
     """
-    schedule = settings.lr_scheduler
+    schedule = settings.lr_scheduler.counting if settings.lr_scheduler is not None else None
     if schedule is None:
         return None
-    warm = schedule.cosine_annealing_warmup or schedule.linear_warmup_linear_decay
-    if warm is not None:
-        peak, max_epochs = settings.optimizer.lr, warm.max_epochs or settings.max_epochs
+    if isinstance(schedule, CosineAnnealingWarmup | LinearWarmupLinearDecay):
+        peak, max_epochs = settings.optimizer.lr, schedule.max_epochs or settings.max_epochs
 
         def factor(step: int) -> float:
-            return warm_rate(warm, peak, max_epochs, step / steps_per_epoch) / peak
+            return warm_rate(schedule, peak, max_epochs, step / steps_per_epoch) / peak
 
         return {"scheduler": lr_scheduler.LambdaLR(optimiser, factor), "interval": "step"}
-    if schedule.step_lr is not None:
-        return {"scheduler": lr_scheduler.StepLR(optimiser, schedule.step_lr.step_size, schedule.step_lr.gamma)}
-    plateau = schedule.reduce_lr_on_plateau
-    if plateau is None:
-        return None
+    if isinstance(schedule, StepLR):
+        return {"scheduler": lr_scheduler.StepLR(optimiser, schedule.step_size, schedule.gamma)}
     lowering = lr_scheduler.ReduceLROnPlateau(
         optimiser,
-        factor=plateau.factor,
-        patience=plateau.patience,
-        threshold=plateau.threshold,
-        threshold_mode=plateau.threshold_mode,
-        cooldown=plateau.cooldown,
-        min_lr=plateau.min_lr,
+        factor=schedule.factor,
+        patience=schedule.patience,
+        threshold=schedule.threshold,
+        threshold_mode=schedule.threshold_mode,
+        cooldown=schedule.cooldown,
+        min_lr=schedule.min_lr,
     )
     return {"scheduler": lowering, "monitor": "val/loss"}
 

@@ -21,7 +21,7 @@ from posewright.samples.store import frame_sizes
 from posewright.training.method_choice import propose_methods
 from posewright.training.plan_text import plan_text
 from posewright.training.proposal import Proposal
-from posewright.training.settings import PLANNED_TYPES, UNET, propose_settings
+from posewright.training.settings import ACCUMULATE, PLANNED_TYPES, UNET, propose_settings
 
 SCHEMA = 1
 
@@ -104,7 +104,7 @@ def planned(recipe: Recipe, measured: LabelStatistics) -> tuple[Proposal, ...]:
     """Return a value for every ``auto`` of a recipe; what the recipe settles itself stands, and the values suit it.
 
     Raises:
-        InputError: nothing is measured for one of the places.
+        InputError: nothing is measured for one of the places, or what the recipe settles itself fits no plan.
     """
     tree = recipe.to_json()
     known = {one.key for one in propose_settings(recipe.model_type, measured)}
@@ -114,7 +114,7 @@ def planned(recipe: Recipe, measured: LabelStatistics) -> tuple[Proposal, ...]:
             f"The plan has no value for {', '.join(strange)} in a recipe of type {recipe.model_type}, which makes "
             "no use of it; remove the key or write a value."
         )
-    beside = {f"{UNET}.convs_per_block", f"{UNET}.kernel_size", *_CROP_KEYS}
+    beside = {f"{UNET}.convs_per_block", f"{UNET}.kernel_size", ACCUMULATE, *_CROP_KEYS}
     given = {place: at(tree, place) for place in (known | beside) - set(recipe.auto)}
     if recipe.backbone != "unet":
         given = {place: value for place, value in given.items() if not place.startswith(UNET)}

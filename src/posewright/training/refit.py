@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from posewright.config.recipe import Recipe, load_recipe
+from posewright.config.trainer import ReduceLROnPlateau
 from posewright.errors import InputError
 from posewright.files import read_json
 from posewright.labels.model import LabelSet
@@ -56,7 +57,7 @@ class Refit:
                 f"{model}: its training_log.csv does not tell how it was trained ({fault}); train the model again."
             ) from None
         schedule = load_recipe(read_json(model / "model.json")["recipe"]).trainer_config.lr_scheduler
-        watched = schedule is not None and schedule.reduce_lr_on_plateau is not None
+        watched = schedule is not None and isinstance(schedule.counting, ReduceLROnPlateau)
         return cls(
             steps=int(rows[best]["step"]),
             epoch_steps=int(rows[0]["step"]),

@@ -7,13 +7,15 @@ them: a sigma is counted in cells of the recipe's own stride, a crop divides by 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
-from posewright.config.data import Preprocessing
+from posewright.config.data import GEOMETRIC, Preprocessing
 from posewright.config.model import UNet
-from posewright.labels.measure import crop_px
+from posewright.errors import InputProblems, Problem, nearest
+from posewright.labels.measure import crop_px, divides, dividing_crops_px
 from posewright.labels.statistics import LabelStatistics
 from posewright.networks.receptive_field import unet_receptive_field_px
 from posewright.training.proposal import Proposal, percent
@@ -28,12 +30,14 @@ PLANNED_TYPES = (
     "multi_class_topdown",
 )
 PREPROCESSING = "data_config.preprocessing"
-GEOMETRIC = "data_config.augmentation_config.geometric"
 UNET = "model_config.backbone_config.unet"
-LOADERS = ("trainer_config.train_data_loader.batch_size", "trainer_config.val_data_loader.batch_size")
+TRAIN_BATCH = "trainer_config.train_data_loader.batch_size"
+VAL_BATCH = "trainer_config.val_data_loader.batch_size"
+ACCUMULATE = "posewright.accumulate"
 
 _CROPPED = ("centered_instance", "multi_class_topdown")
 _ANCHORED = ("centroid", *_CROPPED)
+_STRIDES = (8, 16, 32, 64)  #: of the bottom of a network
 _DETAIL_PX = 6.0  #: neighbouring nodes at least so far apart in the network's input
 _SEEN_PX = 48.0  #: animals at least so long in it, to see limbs
 _FOUND_PX = 32.0  #: animals at least so long in it, to be found
@@ -78,6 +82,27 @@ class _Draft:
         return self.model_type in _CROPPED
 
     @property
+    def crop_size(self) -> int | None:
+        """The side of the crops, where the recipe says it."""
+        given: int | None = self.given.get(f"{PREPROCESSING}.crop_size") if self.is_cropped else None
+        return given
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """The ``max_stride`` that the recipe says, or those to choose from: at least its largest output stride."""
+        place = f"{UNET}.max_stride"
+        if place in self.given:
+            return (int(self.given[place]),)
+        places = [self.head(f"{leaf}.output_stride") for leaf in ("confmaps", "pafs", "class_maps")]
+        least = max((int(self.given[place]) for place in places if self.given.get(place) is not None), default=1)
+        return tuple(stride for stride in _STRIDES if stride >= least) or (least,)
+
+    def dividing(self, scale: float) -> tuple[int, ...]:
+        """Return those of the strides that crops of the recipe's own size divide by; all where it says no size."""
+        crop = self.crop_size
+        return tuple(stride for stride in self.strides if crop is None or divides(crop, scale, stride))
+
+    @property
     def has_limbs(self) -> bool:
         place = self.head("pafs.output_stride")
         is_without = place in self.given and self.given[place] is None  # the recipe says pafs: null
@@ -93,6 +118,9 @@ def propose_settings(
         model_type: one of `PLANNED_TYPES`.
         measured: of the training labels.
         given: dotted place in a recipe -> value that stands.
+
+    Raises:
+        InputError: the given anchor is no node, or no network fits the given size of crops.
     """
     draft = _Draft(model_type, measured, given or {})
     anchor = _anchor(draft) if model_type in _ANCHORED else None
@@ -111,7 +139,11 @@ def propose_settings(
 
 
 def _anchor(draft: _Draft) -> str | None:
-    found: str | None = draft.settle(draft.head("confmaps.anchor_part"), *_best_anchor(draft.measured))
+    place = draft.head("confmaps.anchor_part")
+    found: str | None = draft.settle(place, *_best_anchor(draft.measured))
+    if found is not None and found not in draft.measured.nodes:
+        remedy = nearest(found, draft.measured.nodes)
+        raise InputProblems([Problem(f"recipe key {place}", f"there is no node {found!r}", remedy)])
     return found
 
 
@@ -138,7 +170,9 @@ def _scale(draft: _Draft) -> float:
     spacing, length, image = draft.measured.spacing_px.p10, draft.measured.length_px.p50, draft.measured.image
     if math.isnan(spacing):
         return _as_float(draft.settle(f"{PREPROCESSING}.scale", 1.0, "With one node there is no detail to measure."))
-    scale = min((s for s in (1.0, 0.5, 0.25) if spacing * s >= _DETAIL_PX and length * s >= _SEEN_PX), default=1.0)
+    fitting = [s for s in (1.0, 0.5, 0.25) if spacing * s >= _DETAIL_PX and length * s >= _SEEN_PX]
+    smallest = min(fitting, default=1.0)
+    scale = min((s for s in fitting if draft.dividing(s)), default=smallest)
     nearest = f"Nodes lie {spacing:.3g} px or more from the nearest other one (90 % of them), and animals are "
     nearest += f"{length:.3g} px long (median); "
     why = nearest + (
@@ -147,6 +181,11 @@ def _scale(draft: _Draft) -> float:
         else f"at this scale that is {spacing * scale:.2g} px and {length * scale:.3g} px, enough to tell nodes apart, "
         f"with {scale**2:.3g} times the pixels to work on."
     )
+    if scale > smallest:
+        why = (
+            f"{nearest}for them a scale of {smallest:g} would be enough, but there the recipe's crops of "
+            f"{draft.crop_size} px do not divide by a max_stride of {_alternatives(draft.strides)}."
+        )
     while not draft.is_cropped and image.height * image.width * scale**2 > _MOST_FRAME_PX:
         scale /= 2
         why = (
@@ -168,38 +207,50 @@ def _centroid_scale(draft: _Draft) -> float:
 
 
 def _max_stride(draft: _Draft, scale: float) -> int:
-    """Return the smallest stride at which the network sees the whole animal at once."""
+    """Return the smallest stride at which the network sees the whole animal at once, if crops divide by it."""
+    place = f"{UNET}.max_stride"
+    if place in draft.given:
+        return int(draft.given[place])
     convs = int(draft.given.get(f"{UNET}.convs_per_block", UNet().convs_per_block))
     kernel = int(draft.given.get(f"{UNET}.kernel_size", UNet().kernel_size))
     length = draft.measured.length_px.p90 * scale
-    views = {stride: unet_receptive_field_px(stride, convs, kernel) for stride in (8, 16, 32, 64)}
-    fitting = [stride for stride in views if stride >= _least_stride(draft) and _divides_crop(draft, stride, scale)]
-    stride = next((stride for stride in fitting if views[stride] >= length), max(fitting, default=64))
+    strides, dividing = draft.strides, draft.dividing(scale)
+    views = {stride: unet_receptive_field_px(stride, convs, kernel) for stride in strides}
+    enough = next((stride for stride in strides if views[stride] >= length), strides[-1])
+    if not dividing:
+        raise InputProblems([_undivided(draft, scale, enough)])
+    stride = min(enough, dividing[-1])  # where crops divide by a stride they divide by all smaller ones
     why = (
         f"Animals are up to {length:.3g} px long in the network's input (90 % of them), and at this stride a cell at "
         f"the bottom of the network sees {views[stride]} x {views[stride]} px"
     )
-    if views[stride] < length:
-        why += ", the largest that fits: not all of the animal."
+    if stride < enough:
+        why += f", the largest that the recipe's crops of {draft.crop_size} px divide by: not all of the animal."
+    elif views[stride] < length:
+        why += ", the largest that is proposed: not all of the animal."
+    elif stride > strides[0]:
+        why += f"; at {stride // 2} it would see {views[stride // 2]} x {views[stride // 2]}."
+    elif stride > _STRIDES[0]:
+        why += ". It is the smallest that the recipe's own output strides allow."
     else:
-        smaller = views.get(stride // 2)
-        why += (
-            f"; at {stride // 2} it would see {smaller} x {smaller}."
-            if smaller
-            else ". It is the smallest that is proposed."
-        )
-    return int(draft.settle(f"{UNET}.max_stride", stride, why))
+        why += ". It is the smallest that is proposed."
+    return int(draft.settle(place, stride, why))
 
 
-def _least_stride(draft: _Draft) -> int:
-    """Return the largest output stride that the recipe gives itself: the network must go at least as deep."""
-    places = [draft.head(f"{leaf}.output_stride") for leaf in ("confmaps", "pafs", "class_maps")]
-    return max((int(draft.given[place]) for place in places if draft.given.get(place) is not None), default=1)
+def _undivided(draft: _Draft, scale: float, stride: int) -> Problem:
+    """Say that no network fits the recipe's size of crops, and which sizes fit one that suits the animals."""
+    crop = draft.crop_size or 0
+    found = f"{crop} px at scale {scale:g} does not divide by a max_stride of {_alternatives(draft.strides)}"
+    return Problem(
+        f"recipe key {PREPROCESSING}.crop_size",
+        f"{found}, and for these animals the plan would take {stride}",
+        f"use {_alternatives(dividing_crops_px(crop, scale, stride))}",
+    )
 
 
-def _divides_crop(draft: _Draft, stride: int, scale: float) -> bool:
-    given = draft.given.get(f"{PREPROCESSING}.crop_size")
-    return given is None or not draft.is_cropped or int(given * scale) % stride == 0
+def _alternatives(numbers: Iterable[int]) -> str:
+    *others, last = map(str, numbers)
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def _output_stride(draft: _Draft, scale: float, max_stride: int) -> int:
@@ -286,18 +337,20 @@ def _class_maps(draft: _Draft, stride: int, max_stride: int) -> None:
 
 
 def _crop(draft: _Draft, anchor: str | None, scale: float, max_stride: int) -> int:
+    if draft.crop_size is not None:
+        return draft.crop_size
     preprocessing = Preprocessing()
     padding = draft.given.get(f"{PREPROCESSING}.crop_padding", preprocessing.crop_padding)
     least = draft.given.get(f"{PREPROCESSING}.min_crop_size", preprocessing.min_crop_size)
     extent = draft.measured.extent_px[anchor or ""]
-    side = crop_px(extent, max_stride / scale, padding, least)
+    side = next(s for s in count(crop_px(extent, max_stride / scale, padding, least)) if divides(s, scale, max_stride))
     about = f"about {anchor}" if anchor else "about the mean of their visible nodes"
     why = (
         f"A square of {extent:.3g} px {about} holds all but the most outlying hundredth of the animals; with a margin, "
         f"at least {least or 0} px, and rounded up to what the network divides by ({max_stride / scale:g} px)."
     )
-    found = draft.settle(f"{PREPROCESSING}.crop_size", side, why)
-    return side if found is None else int(found)  # null in a recipe: the same, measured by the training
+    draft.settle(f"{PREPROCESSING}.crop_size", side, why)  # null in a recipe: the same, measured by the training
+    return side
 
 
 def _batch(draft: _Draft, scale: float, crop: int | None) -> None:
@@ -315,13 +368,28 @@ def _batch(draft: _Draft, scale: float, crop: int | None) -> None:
         f"{what} px in the network's input, and there are {samples}; a batch is a power of two of at most "
         f"{_MOST_IN_BATCH} of them, and of at most {_BATCH_PX / 1e6:.1f} million pixels."
     )
-    for place in LOADERS:
-        draft.settle(place, size, why)
+    parts = int(draft.given.get(ACCUMULATE, 1))
+    if size % parts:
+        raised = f"{why} For the recipe's {ACCUMULATE} it is raised to a multiple of {parts}."
+        draft.settle(TRAIN_BATCH, parts * math.ceil(size / parts), raised)
+    else:
+        draft.settle(TRAIN_BATCH, size, why)
+    draft.settle(VAL_BATCH, size, why)
 
 
 def _augmentation(draft: _Draft) -> None:
     for key, value, reason in propose_variation(draft.measured):
-        draft.settle(f"{GEOMETRIC}.{key}", value, reason)
+        draft.settle(f"{GEOMETRIC}.{key}", *_in_order(draft, key, value, reason))
+
+
+def _in_order(draft: _Draft, key: str, value: float, reason: str) -> tuple[float, str]:
+    """Return a value, the end of a range moved to the other one where the recipe has that beyond it."""
+    name, _, end = key.rpartition("_")
+    other = f"{name}_{'max' if end == 'min' else 'min'}"
+    bound: float | None = draft.given.get(f"{GEOMETRIC}.{other}")
+    if bound is None or (value <= bound if end == "min" else value >= bound):
+        return value, reason
+    return bound, f"{reason} By that it would be {value:g}, but the recipe's own {other} is {bound:g}."
 
 
 def _as_float(value: Any) -> float:
