@@ -30,7 +30,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def recipe(model_type: str, epochs: int, workers: int = 0, backbone: dict[str, object] = UNET) -> Recipe:
+def recipe(
+    model_type: str,
+    epochs: int,
+    workers: int = 0,
+    backbone: dict[str, object] = UNET,
+    max_steps: int | None = None,
+) -> Recipe:
     """A recipe in which everything that has a state moves: the schedule at every epoch, augmentation, clipping."""
     value = small_recipe(
         model_type,
@@ -42,7 +48,7 @@ def recipe(model_type: str, epochs: int, workers: int = 0, backbone: dict[str, o
         lr_scheduler={"reduce_lr_on_plateau": {"patience": 0, "cooldown": 0, "threshold": 10.0}},
     ).to_json()
     value["data_config"] |= {"augmentation_config": VARIED, "use_augmentations_train": True}
-    value["posewright"] |= {"checkpoint_minutes": 1e-5, "gradient_clip": 1.0}
+    value["posewright"] |= {"checkpoint_minutes": 1e-5, "gradient_clip": 1.0, "max_steps": max_steps}
     return load_recipe(value)
 
 
@@ -103,3 +109,13 @@ def test_signals_to_the_whole_group_reach_the_readers_of_images_too(data: Path, 
 def test_layers_that_draw_go_on_with_the_same_draws(data: Path, tmp_path: Path) -> None:
     kills = [(signal.SIGTERM, 5, False), (signal.SIGKILL, STEPS + 5, False)]
     check_killed(data, tmp_path, recipe("centroid", epochs=2, backbone=SWINT), kills)
+
+
+@pytest.mark.long
+def test_a_training_that_counts_steps_goes_on_into_the_part_of_its_last_epoch(data: Path, tmp_path: Path) -> None:
+    kills = [(signal.SIGTERM, STEPS + 9, False), (signal.SIGKILL, 2 * STEPS + 7, False)]
+    check_killed(data, tmp_path, recipe("bottomup", epochs=9, max_steps=2 * STEPS + 25), kills)
+    with (tmp_path / "killed" / "training_log.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [int(row["step"]) for row in rows] == [STEPS, 2 * STEPS, 2 * STEPS + 25]
+    assert len({row["val/loss"] for row in rows}) == 3
