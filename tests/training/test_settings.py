@@ -140,8 +140,8 @@ def test_a_scale_is_one_at_which_the_recipes_crops_divide() -> None:
 def test_an_anchor_that_is_no_node_is_refused_before_anything_is_planned_about_it(
     model_type: str, planned_place: str
 ) -> None:
-    recipe = changed(model_type, confmaps__anchor_part="midle", **{planned_place: "auto"})
-    with pytest.raises(InputError, match=r"confmaps\.anchor_part: there is no node 'midle'; did you mean 'middle'\?"):
+    recipe = changed(model_type, confmaps__anchor_part="middlee", **{planned_place: "auto"})
+    with pytest.raises(InputError, match=r"confmaps\.anchor_part: there is no node 'middlee'; did you mean 'middle'\?"):
         planned(recipe, MEASURED)
 
 
