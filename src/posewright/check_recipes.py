@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from posewright.config.methods import MethodConfig, method_recipe_types
-from posewright.config.model import BottomUpHead, MultiClassBottomUpHead
+from posewright.config.model import OF_CROPS, BottomUpHead, MultiClassBottomUpHead
 from posewright.config.project import ProjectConfig
 from posewright.config.recipe import Recipe, load_recipe
 from posewright.errors import InputError, InputProblems, nearest
@@ -26,8 +26,6 @@ from posewright.labels.skeleton import Skeleton
 from posewright.labels.statistics import LabelStatistics, measure_labels
 from posewright.shapes import Size
 from posewright.training.recipe_plan import filled_in
-
-_OF_CROPS = ("centered_instance", "multi_class_topdown")
 
 
 def used_recipes(project: ProjectConfig, findings: Findings) -> dict[str, Recipe]:
@@ -150,7 +148,7 @@ def _check_recipe(where: str, recipe: Recipe, labels: LabelSet, findings: Findin
     if isinstance(head, BottomUpHead):
         _check_edges(place, skeleton, findings)
     _check_freezing(f"{where} key posewright.freeze", recipe, findings)
-    if recipe.model_type in _OF_CROPS:
+    if recipe.model_type in OF_CROPS:
         _check_crop(where, recipe, labels, None if anchor is None else skeleton.index(anchor), findings)
 
 
@@ -171,7 +169,7 @@ def _check_freezing(place: str, recipe: Recipe, findings: Findings) -> None:
 
 def recipe_notes(recipe: Recipe, labels: LabelSet) -> list[str]:
     """Return sentences on what is no fault and may surprise."""
-    crops = recipe.model_type in _OF_CROPS
+    crops = recipe.model_type in OF_CROPS
     notes = mirror_notes(labels.skeleton, _anchor(recipe) if crops else None) if recipe.mirrors else []
     negative = len(labels.negatives)
     if negative and not crops and not recipe.data_config.use_negative_frames:

@@ -16,6 +16,7 @@ Pairs = Annotated[tuple[Annotated[tuple[str, str], Field(strict=False)], ...], F
 Stride = Literal[1, 2, 4, 8, 16, 32, 64, 128]
 DeepestStride = Literal[2, 4, 8, 16, 32, 64, 128]
 StemStride = Literal[2, 4]
+OF_CROPS = ("centered_instance", "multi_class_topdown")  #: model types that see a crop of each animal
 FourCounts = Annotated[tuple[Count, Count, Count, Count], Field(strict=False)]
 
 

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationInfo, model_validator
 
 from posewright.config.auto import AUTO, is_planned, put, without_auto
 from posewright.config.data import Augmentation, Count, DataConfig, Positive
-from posewright.config.model import ConvNeXt, Network, SwinT, UNet, chosen
+from posewright.config.model import OF_CROPS, ConvNeXt, Network, SwinT, UNet, chosen
 from posewright.config.sections import Section, read_yaml, validate
 from posewright.config.sleap_nn import SET_ASIDE, without_set_aside
 from posewright.config.trainer import TrainerConfig
@@ -137,12 +137,11 @@ class Recipe(Section):
     @property
     def shift(self) -> float:
         """How far crops may be shifted to each side, as part of their side; 0 if so little that it needs no room."""
-        varied, is_of_crops = self.augmentation, self.model_type in ("centered_instance", "multi_class_topdown")
-        if varied is None or not is_of_crops:
+        varied = self.augmentation
+        if varied is None or self.model_type not in OF_CROPS:
             return 0.0
-        turned = varied.geometric
-        shift = self.posewright.crop_jitter
-        shift += max(turned.translate_width, turned.translate_height) if turned is not None else 0.0
+        shift, moved = self.posewright.crop_jitter, varied.geometric
+        shift += max(moved.translate_width, moved.translate_height) if moved is not None else 0.0
         return shift if shift > _LITTLE_SHIFT else 0.0
 
     @property

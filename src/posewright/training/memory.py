@@ -28,10 +28,13 @@ def in_parts(network: Network, images: Tensor, most: int | None) -> dict[str, Te
     if most is None or len(images) <= most:
         outputs: dict[str, Tensor] = network(images)
         return outputs
-    state, layers = _random_state(images.device), [one for one in network.modules() if isinstance(one, StochasticDepth)]
+    device = images.device
+    generator: Any = torch if device.type == "cpu" else torch.get_device_module(device)
+    state: Tensor = generator.get_rng_state()
+    layers = [one for one in network.modules() if isinstance(one, StochasticDepth)]
 
     def part(first: int) -> dict[str, Tensor]:
-        _set_random_state(images.device, state)
+        generator.set_rng_state(state)
         for layer in layers:
             layer.place = first, len(images)
         found: dict[str, Tensor] = network(images[first : first + most])
@@ -44,20 +47,6 @@ def in_parts(network: Network, images: Tensor, most: int | None) -> dict[str, Te
         for first in range(0, len(images), most)
     ]
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-
-
-def _random_state(device: torch.device) -> Tensor:
-    """Return the state of the generator that layers on a device draw from."""
-    state: Tensor = _generator_of(device).get_rng_state()
-    return state
-
-
-def _set_random_state(device: torch.device, state: Tensor) -> None:
-    _generator_of(device).set_rng_state(state)
-
-
-def _generator_of(device: torch.device) -> Any:
-    return torch if device.type == "cpu" else torch.get_device_module(device)
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

@@ -13,7 +13,7 @@ from itertools import count
 from typing import Any
 
 from posewright.config.data import GEOMETRIC, Preprocessing
-from posewright.config.model import UNet
+from posewright.config.model import OF_CROPS, UNet
 from posewright.errors import InputProblems, Problem, nearest
 from posewright.labels.measure import crop_px, divides, dividing_crops_px
 from posewright.labels.statistics import LabelStatistics
@@ -35,8 +35,7 @@ TRAIN_BATCH = "trainer_config.train_data_loader.batch_size"
 VAL_BATCH = "trainer_config.val_data_loader.batch_size"
 ACCUMULATE = "posewright.accumulate"
 
-_CROPPED = ("centered_instance", "multi_class_topdown")
-_ANCHORED = ("centroid", *_CROPPED)
+_ANCHORED = ("centroid", *OF_CROPS)
 _STRIDES = (8, 16, 32, 64)  #: of the bottom of a network
 _DETAIL_PX = 6.0  #: neighbouring nodes at least so far apart in the network's input
 _SEEN_PX = 48.0  #: animals at least so long in it, to see limbs
@@ -79,7 +78,7 @@ class _Draft:
 
     @property
     def is_cropped(self) -> bool:
-        return self.model_type in _CROPPED
+        return self.model_type in OF_CROPS
 
     @property
     def crop_size(self) -> int | None:
